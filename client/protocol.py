@@ -1,0 +1,346 @@
+"""The wire protocol, version 1: bytes to requests, replies to bytes, and the same for clients.
+
+Strategy: pure functions over bytes; nothing here knows a socket or a clock. A body is JSON or MessagePack,
+told apart by its first byte: every MessagePack map starts at 0x80 or above, every JSON text below. The only
+file that imports msgpack.
+
+What comes from outside is checked once, here, completely: after `parse_request` a `Request` has the right
+types, its text is text, and nothing in it is nested deeper than `Limits.depth`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, NoReturn, cast
+
+import msgpack
+
+from .errors import Code, PlcmqError, failure
+
+VERSION: Final = 1
+DEFAULT_TIMEOUT: Final = 5.0  # seconds
+MAX_TIMEOUT: Final = 3600.0  # seconds
+MAX_KEY_LENGTH: Final = 128  # characters
+MAX_FRAME_BYTES: Final = 16 * 1024 * 1024  # a longer frame ends the connection
+
+Envelope = tuple[bytes, ...]
+RequestId = str | int | None
+
+
+class Codec(Enum):
+    """How a body is encoded. A reply uses the codec of its request."""
+
+    JSON = "json"
+    MSGPACK = "msgpack"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a broker accepts in one message."""
+
+    body_bytes: int = 1024 * 1024
+    depth: int = 32  # nested containers, the body's own map counted
+    frames: int = 64  # the body's frame counted
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+@dataclass(slots=True)
+class Request:
+    """One valid request. `rqargs` are the caller's: valid types, not yet fitted to the action."""
+
+    action: str
+    rqargs: dict[str, Any] = field(default_factory=dict)
+    device: str | int | None = None
+    id: RequestId = None
+    timeout: float = DEFAULT_TIMEOUT  # seconds, counted from receipt
+    key: str | None = None
+    token: str | None = None
+    codec: Codec = Codec.MSGPACK
+
+
+class MalformedRequest(Exception):
+    """A message that is no request. Carries what a reply to it needs.
+
+    Attributes:
+        error: the `bad_request` or `too_large` for the caller.
+        id: the request's id, where one could be read.
+        codec: what the message was encoded in, as far as that can be told.
+    """
+
+    def __init__(self, error: PlcmqError, request_id: RequestId, codec: Codec) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.id = request_id
+        self.codec = codec
+
+
+# --- bodies -----------------------------------------------------------------------------------------
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def codec_of(body: bytes) -> Codec:
+    """The codec that the first byte of a body tells. An empty body counts as JSON."""
+    if body[:1] >= b"\x80" and not body.startswith(_BYTE_ORDER_MARK):
+        return Codec.MSGPACK
+    return Codec.JSON
+
+
+def encode(codec: Codec, message: Mapping[str, Any]) -> bytes:
+    """The message as bytes. NaN and the infinities become `null` in JSON, which has no words for them."""
+    if codec is Codec.MSGPACK:
+        return cast("bytes", _pack(message))
+    try:
+        return _to_json(message).encode()
+    except ValueError:
+        return _to_json(_without_nan(message)).encode(errors="replace")
+
+
+def decode(body: bytes) -> Any:
+    """What a body holds.
+
+    Raises:
+        ValueError: it is not decodable; the message says why.
+    """
+    if codec_of(body) is Codec.JSON:
+        return _decode_json(body)
+    try:
+        return msgpack.unpackb(body, ext_hook=_refuse_extension)
+    except UnicodeDecodeError as error:
+        raise ValueError("text in MessagePack is not UTF-8") from error
+    except ValueError as error:
+        raise ValueError(f"not valid MessagePack: {str(error) or type(error).__name__}") from error
+
+
+def _decode_json(body: bytes) -> Any:
+    try:
+        content = _from_json(body.decode())
+    except UnicodeDecodeError as error:
+        raise ValueError("JSON is not UTF-8") from error
+    except RecursionError as error:
+        raise ValueError("JSON is nested too deep") from error
+    except ValueError as error:
+        raise ValueError(f"not valid JSON: {error}") from error
+    if b"\\u" in body:
+        _refuse_lone_surrogates(content)
+    return content
+
+
+def _refuse_lone_surrogates(content: Any) -> None:
+    try:
+        _to_json(content).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("JSON text holds half of a surrogate pair") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"JSON has no {name}")
+
+
+def _refuse_extension(number: int, _data: bytes) -> NoReturn:
+    raise ValueError(f"MessagePack extension type {number} means nothing here")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+_pack = msgpack.Packer(autoreset=True).pack
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_from_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
+# --- requests ---------------------------------------------------------------------------------------
+
+_FIELDS: Final = frozenset({"action", "rqargs", "device", "id", "timeout", "key", "token", "v"})
+
+
+def parse_request(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Request:
+    """The request in a body.
+
+    Raises:
+        MalformedRequest: it is none; with the error to reply, and the id to reply it to.
+    """
+    if len(body) > limits.body_bytes:
+        raise MalformedRequest(_too_large(len(body), limits.body_bytes), None, codec_of(body))
+    try:
+        content = decode(body) if body else _refuse("the message is empty")
+    except ValueError as error:
+        raise MalformedRequest(_bad(str(error)), None, codec_of(body)) from error
+    return request_from_map(content, codec_of(body), limits)
+
+
+def request_from_map(content: Any, codec: Codec, limits: Limits = DEFAULT_LIMITS) -> Request:
+    """The request in a decoded map, such as one of a `batch`.
+
+    Raises:
+        MalformedRequest: as `parse_request`.
+    """
+    if not isinstance(content, dict):
+        message = f"a request is a map, not {_type_name(content)}"
+        raise MalformedRequest(_bad(message), None, codec)
+    try:
+        return _checked_request(content, codec, limits)
+    except ValueError as error:
+        request_id = content.get("id")
+        usable = isinstance(request_id, str | int) and not isinstance(request_id, bool)
+        raise MalformedRequest(_bad(str(error)), request_id if usable else None, codec) from error
+
+
+def _checked_request(content: dict[Any, Any], codec: Codec, limits: Limits) -> Request:
+    if not content.keys() <= _FIELDS:
+        unknown = next(name for name in content if name not in _FIELDS)
+        _refuse(f"unknown field {unknown!r}; a request has {', '.join(sorted(_FIELDS))}")
+    action = content.get("action")
+    if not isinstance(action, str) or not action:
+        _refuse("`action` is missing" if action is None else "`action` must be text that is not empty")
+    rqargs = content.get("rqargs")
+    if rqargs is None and "rqargs" not in content:
+        rqargs = {}
+    elif not isinstance(rqargs, dict):
+        _refuse(f"`rqargs` must be a map, not {_type_name(rqargs)}")
+    _check_content(rqargs, "rqargs", limits.depth - 1)
+    if content.get("v", VERSION) != VERSION or isinstance(content.get("v"), bool | float):
+        _refuse(f"`v` must be {VERSION}, the one protocol version that this broker speaks")
+    return Request(
+        action=action,
+        rqargs=rqargs,
+        device=_name_or_number(content, "device"),
+        id=_name_or_number(content, "id"),
+        timeout=_timeout(content.get("timeout", DEFAULT_TIMEOUT)),
+        key=_key(content),
+        token=_text(content, "token"),
+        codec=codec,
+    )
+
+
+def _name_or_number(content: Mapping[Any, Any], name: str) -> str | int | None:
+    value = content.get(name)
+    if type(value) is str or type(value) is int:
+        return value
+    if value is None and name not in content:
+        return None
+    _refuse(f"`{name}` must be text or an integer, not {_type_name(value)}")
+
+
+def _text(content: Mapping[Any, Any], name: str) -> str | None:
+    value = content.get(name)
+    if type(value) is str:
+        return value
+    if value is None and name not in content:
+        return None
+    _refuse(f"`{name}` must be text, not {_type_name(value)}")
+
+
+def _key(content: Mapping[Any, Any]) -> str | None:
+    key = _text(content, "key")
+    if key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH:
+        _refuse(f"`key` must have 1 to {MAX_KEY_LENGTH} characters, not {len(key)}")
+    return key
+
+
+def _timeout(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_TIMEOUT:
+        return float(value)
+    _refuse(f"`timeout` must be seconds above 0 and at most {MAX_TIMEOUT:g}, not {value!r:.40}")
+
+
+def _check_content(value: Any, path: str, depth: int) -> None:
+    """Refuses what has no place in a request: deep nesting, binary, names that are not text."""
+    items: Iterable[tuple[Any, Any]]
+    if type(value) is dict:
+        if not all(type(name) is str for name in value):
+            _refuse(f"{path:.80}: every name must be text")
+        items = value.items()
+    elif type(value) is list:
+        items = enumerate(value)
+    else:
+        _refuse(f"{path:.80}: {_type_name(value)} has no place in a request; text must be MessagePack str")
+    if depth <= 0:
+        _refuse(f"{path:.80} is nested too deep")
+    for name, item in items:
+        if type(item) not in _SCALARS:
+            _check_content(item, f"{path}.{name}", depth - 1)
+
+
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+
+
+_TYPE_NAMES: Final = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    bytes: "binary",
+    list: "a list",
+    dict: "a map",
+}
+
+
+def _type_name(value: Any) -> str:
+    return _TYPE_NAMES.get(type(value), type(value).__name__)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise ValueError(message)
+
+
+def _bad(message: str) -> PlcmqError:
+    return failure(Code.BAD_REQUEST, message)
+
+
+def _too_large(size: int, limit: int) -> PlcmqError:
+    message = f"the request has {size} bytes; the broker takes at most {limit}"
+    return failure(Code.TOO_LARGE, message, details={"size": size, "limit": limit})
+
+
+# --- replies ----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Elapsed:
+    """Where the time of a request went, in seconds."""
+
+    total: float
+    queue: float = 0.0
+    device: float = 0.0
+
+    def to_map(self) -> dict[str, float]:
+        """As it stands in a reply, to the microsecond."""
+        return {
+            "total": round(self.total, 6),
+            "queue": round(self.queue, 6),
+            "device": round(self.device, 6),
+        }
+
+
+def success_map(request_id: RequestId, result: Any, elapsed: Elapsed) -> dict[str, Any]:
+    """The reply of a request that succeeded."""
+    reply = {"ok": True, "result": result, "elapsed": elapsed.to_map()}
+    return reply if request_id is None else {"id": request_id, **reply}
+
+
+def failure_map(request_id: RequestId, error: PlcmqError, elapsed: Elapsed | None = None) -> dict[str, Any]:
+    """The reply of a request that failed."""
+    reply: dict[str, Any] = {"ok": False, "error": error.to_map()}
+    if elapsed is not None:
+        reply["elapsed"] = elapsed.to_map()
+    return reply if request_id is None else {"id": request_id, **reply}
+
+
+def split_envelope(frames: list[bytes]) -> tuple[Envelope, bytes]:
+    """A message's envelope, which comes back unchanged in front of the reply, and its body."""
+    return tuple(frames[:-1]), frames[-1]
