@@ -1,0 +1,71 @@
+"""What can go wrong with one transaction, told apart by what it means for the device.
+
+Strategy: the caller needs two facts: whether anything left this machine, and whether the device answered.
+
+    LinkError
+    ├── NotSent        nothing left; it may be sent again
+    │   └── Down       and nothing will for a while: `retry_after`
+    ├── NoReply        sent, and no answer came; a write may have been executed
+    └── BadReply       sent, and the answer is not one; a write may have been executed
+    ExceptionReply     no fault of the link: the device refused, and says why
+"""
+
+from __future__ import annotations
+
+
+class LinkError(Exception):
+    """A transaction failed on its way.
+
+    Attributes:
+        reason: what happened, for people, without the device's name.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotSent(LinkError):
+    """Nothing was sent, so nothing was executed."""
+
+
+class Down(NotSent):
+    """The device is known not to answer, so nothing was tried.
+
+    Attributes:
+        retry_after: seconds until the channel itself tries again; 0 while it does.
+    """
+
+    def __init__(self, reason: str, retry_after: float) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class NoReply(LinkError):
+    """The request was sent and no answer came.
+
+    Attributes:
+        timed_out: whether the time passed; otherwise the connection was lost first.
+    """
+
+    def __init__(self, reason: str, *, timed_out: bool = False) -> None:
+        super().__init__(reason)
+        self.timed_out = timed_out
+
+
+class BadReply(LinkError):
+    """An answer to this very request came, and it does not fit the request."""
+
+
+class ExceptionReply(Exception):
+    """The device answered with a Modbus exception.
+
+    Attributes:
+        function: function code of the request.
+        code: exception code (Modbus Application Protocol V1.1b3, section 7).
+    """
+
+    def __init__(self, function: int, code: int) -> None:
+        super().__init__(f"Modbus exception {code} to function {function}")
+        self.function = function
+        self.code = code
