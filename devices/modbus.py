@@ -224,7 +224,7 @@ class Identification:
             found.add(await transact(found.request()))
 
     Attributes:
-        objects: text by name (`vendor_name`, `product_code`, `revision`, …; `object_128` for one without name).
+        objects: text by name (`vendor_name`, `product_code`, `revision`, …; `object_128` if it has none).
         complete: whether nothing is left to ask for.
     """
 
