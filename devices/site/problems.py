@@ -1,0 +1,63 @@
+"""What can be wrong with a site, told to people.
+
+Strategy: a problem is a place and a sentence. All problems of a site are collected into one `SiteError`, so
+that a file is put right in one go.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+"""A place in a site: `("profiles", "press", "tags", "temp", "type")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong."""
+
+    path: Path
+    message: str
+    line: int | None = None  # counted from 1; None where there is no file
+    file: str = ""
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return ": ".join(part for part in (place, path_text(self.path), self.message) if part)
+
+
+class SiteError(ValueError):
+    """A site that cannot be used as it stands. Nothing has been changed.
+
+    Attributes:
+        problems: everything that was found, in the order of the file.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[type[SiteError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+def path_text(path: Path) -> str:
+    """The path as people write it: `devices[3].link.timeout`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?`, or nothing where no known name comes close."""
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6)
+    return f"; did you mean `{names[close[0]]}`?" if close else ""
+
+
+def quoted_list(names: Iterable[object]) -> str:
+    """The names for a sentence: `a`, `b`, `c`."""
+    return ", ".join(f"`{name}`" for name in names)
