@@ -119,12 +119,13 @@ class PlcmqError(Exception):
             code, outcome = Code(error["code"]), Outcome(error["outcome"])
         except (KeyError, ValueError):
             code, outcome = Code.INTERNAL, Outcome.UNKNOWN
+        details = error.get("details")
         return failure(
             code,
             str(error.get("message", "")),
             outcome=outcome,
             retryable=bool(error.get("retryable", MEANINGS[code].retryable)),
-            details=error.get("details"),
+            details=details if isinstance(details, Mapping) else None,
         )
 
 

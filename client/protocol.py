@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -95,7 +96,7 @@ def codec_of(body: bytes) -> Codec:
 def encode(codec: Codec, message: Mapping[str, Any]) -> bytes:
     """The message as bytes. NaN and the infinities become `null` in JSON, which has no words for them."""
     if codec is Codec.MSGPACK:
-        return cast("bytes", _pack(message))
+        return cast("bytes", _packer.pack(message))
     try:
         return _to_json(message).encode()
     except ValueError:
@@ -157,7 +158,14 @@ def _without_nan(value: Any) -> Any:
     return value
 
 
-_pack = msgpack.Packer(autoreset=True).pack
+class _Packer(threading.local):
+    """A packer for each thread: one is dear to make, and not safe to share."""
+
+    def __init__(self) -> None:
+        self.pack = msgpack.Packer(autoreset=True).pack
+
+
+_packer = _Packer()
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _from_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
 

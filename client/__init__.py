@@ -1,0 +1,38 @@
+"""The client of plcmq: requests to devices through a broker, blocking (`get_conn`) or with asyncio
+(`connect`).
+"""
+
+from .aio import AsyncConnection, BoundDevice, connect
+from .endpoint import BadEndpoint
+from .errors import (
+    BrokerUnreachable,
+    Code,
+    Failed,
+    Outcome,
+    OutcomeUnknown,
+    PlcmqError,
+    Rejected,
+    Unavailable,
+)
+from .protocol import Codec
+from .replies import Reply
+from .sync import Connection, get_conn
+
+__all__ = [
+    "AsyncConnection",
+    "BadEndpoint",
+    "BoundDevice",
+    "BrokerUnreachable",
+    "Code",
+    "Codec",
+    "Connection",
+    "Failed",
+    "Outcome",
+    "OutcomeUnknown",
+    "PlcmqError",
+    "Rejected",
+    "Reply",
+    "Unavailable",
+    "connect",
+    "get_conn",
+]

@@ -1,0 +1,333 @@
+"""The asyncio client: one connection, any number of requests in flight.
+
+Strategy: a plain DEALER whose file descriptor the loop watches; no task, no timer and no lock per request.
+    A request is sent where it is made; replies are read in bursts and wake their futures. One timer stands
+    for the earliest deadline of all, and a slow tick looks whether the edge-triggered descriptor has ever
+    failed to announce a message.
+
+    async with connect("tcp://127.0.0.1:7502") as plc:
+        await plc.request("start_batch", {"batch_size": 15}, device="press-1")
+
+A connection belongs to the loop, and to the process, in which it was opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import select
+import time
+import warnings
+from collections.abc import Generator, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+
+from . import calls
+from .endpoint import DEFAULT_ENDPOINT, endpoint_of
+from .errors import BrokerUnreachable, Code, PlcmqError
+from .protocol import DEFAULT_TIMEOUT, Codec
+from .pump import Pump
+from .replies import Reply
+from .session import GRACE, Session, closed_error, request_map
+from .transport import process_context
+
+CONNECT_TIMEOUT: Final = 2.0  # seconds
+
+_BURST: Final = 256  # messages read before others on the loop get their turn
+_TICK: Final = 1.0  # seconds between looks for a missed edge
+
+_Future = asyncio.Future[None]
+
+
+def connect(
+    endpoint: str = DEFAULT_ENDPOINT,
+    *,
+    device: str | int | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    connect_timeout: float = CONNECT_TIMEOUT,
+    codec: Codec | str = Codec.MSGPACK,
+) -> AsyncConnection:
+    """A connection to a broker, to be opened with `async with connect(…) as plc` or `plc = await connect(…)`.
+
+    Args:
+        endpoint: where the broker listens for clients.
+        device: name or id of the device that `request` means when it names none.
+        timeout: seconds that a request waits when it does not say.
+        connect_timeout: seconds in which a broker must answer.
+        codec: how bodies are encoded, `msgpack` or `json`.
+
+    Raises:
+        BadEndpoint: the endpoint cannot be one.
+    """
+    return AsyncConnection(
+        endpoint_of(endpoint),
+        device=device,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        codec=Codec(codec),
+    )
+
+
+class AsyncConnection:
+    """An open connection to a broker. Make one with `connect`.
+
+    Attributes:
+        endpoint: where the broker is.
+        missed_edges: messages that the descriptor did not announce; it stays 0.
+    """
+
+    def __init__(
+        self, endpoint: str, *, device: str | int | None, timeout: float, connect_timeout: float, codec: Codec
+    ) -> None:
+        self.endpoint = endpoint
+        self.missed_edges = 0
+        self._device = device
+        self._timeout = timeout
+        self._connect_timeout = connect_timeout
+        self._session: Session[_Future] = Session(endpoint, codec)
+        self._pump: Pump[_Future] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reading = False  # a read is on its way without the descriptor's help
+        self._sweep: asyncio.TimerHandle | None = None
+        self._sweep_at = math.inf
+        self._ticker: asyncio.TimerHandle | None = None
+        self._received_at_tick = 0
+
+    def __repr__(self) -> str:
+        state = "open" if self._pump is not None else "closed"
+        return f"<AsyncConnection {self.endpoint} {state} pending={len(self._session.pending)}>"
+
+    # --- opening and closing ---
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self._open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _open(self) -> Self:
+        if self._pump is not None:
+            return self
+        self._loop = asyncio.get_running_loop()
+        self._pump = Pump(self._session, process_context())
+        self._loop.add_reader(self._pump.fd, self._read)
+        self._tick()
+        try:
+            await self._exchange({"action": "ping"}, self._connect_timeout, grace=0.0)
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, PlcmqError) and error.code is Code.TIMEOUT:
+                raise BrokerUnreachable(self.endpoint, self._connect_timeout) from None
+            raise
+        return self
+
+    async def close(self) -> None:
+        """Closes the connection; calls that still wait fail with `cancelled`. Closing again does nothing."""
+        pump, self._pump = self._pump, None
+        if pump is None or self._loop is None:
+            return
+        for handle in (self._sweep, self._ticker):
+            if handle is not None:
+                handle.cancel()
+        self._sweep, self._sweep_at = None, math.inf
+        self._loop.remove_reader(pump.fd)
+        pump.close()
+        for call in self._session.abandon():
+            _wake(call.waiter)
+
+    def __del__(self) -> None:
+        pump = getattr(self, "_pump", None)
+        if pump is not None:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            pump.close()
+
+    # --- requests ---
+
+    async def request(
+        self,
+        action: str,
+        rqargs: Mapping[str, Any] | None = None,
+        *,
+        device: str | int | None = None,
+        timeout: float | None = None,
+        key: str | None = None,
+        request_id: str | None = None,
+    ) -> Any:
+        """Asks for an action, and returns its result.
+
+        Args:
+            action: a built-in action or one that the device's profile declares.
+            rqargs: its arguments, by name.
+            device: name or id; without it the connection's device, and without that the broker itself.
+            timeout: seconds to wait.
+            key: idempotency key: the same request under the same key is executed once.
+            request_id: what `cancel` shall know this request by.
+
+        Raises:
+            PlcmqError: it failed; the class says what can be done about it, `outcome` what happened at the
+                device.
+        """
+        message = request_map(action, rqargs, self._device if device is None else device, key, request_id)
+        return (await self._exchange(message, self._timeout if timeout is None else timeout)).value()
+
+    async def ask(self, action: str, rqargs: Mapping[str, Any] | None = None) -> Any:
+        """A request to the broker itself, whatever device the connection has."""
+        return (await self._exchange(request_map(action, rqargs), self._timeout)).value()
+
+    async def read(self, device: str | int, *tags: str, max_age: float | None = None) -> Any:
+        """The value of one tag, or a map of tag to value of several.
+
+        Args:
+            max_age: seconds that a value may be old; None reads it from the device.
+
+        Raises:
+            PlcmqError: a tag could not be read; `details["values"]` has those that could.
+        """
+        return calls.read_result(
+            tags, await self.request("read", calls.read_args(tags, max_age), device=device)
+        )
+
+    async def write(self, device: str | int, values: Mapping[str, Any], verify: bool | None = None) -> None:
+        """Writes tags, in the order given; `verify` reads them back and compares."""
+        await self.request("write", calls.write_args(values, verify), device=device)
+
+    async def describe(self, device: str | int) -> Any:
+        """The device's profile, its tags, and its actions with JSON Schemas of their arguments."""
+        return await self.request("describe", device=device)
+
+    async def status(self, device: str | int) -> Any:
+        """The device's link state, counters and times."""
+        return await self.request("status", device=device)
+
+    async def devices(self, limit: int = 100, offset: int = 0, match: str | None = None) -> Any:
+        """A page of the devices, as `{"devices": […], "total": n}`."""
+        return await self.ask("devices", calls.devices_args(limit, offset, match))
+
+    async def info(self) -> Any:
+        """The broker's name, version, uptime and limits."""
+        return await self.ask("info")
+
+    async def ping(self) -> float:
+        """Seconds that the broker took to answer."""
+        started = time.perf_counter()
+        await self.ask("ping")
+        return time.perf_counter() - started
+
+    async def batch(self, requests: Iterable[Mapping[str, Any]]) -> list[Reply]:
+        """Runs several requests side by side; their replies in order, each with a result or an error."""
+        return calls.batch_result(await self.ask("batch", calls.batch_args(requests)))
+
+    async def cancel(self, request_id: str) -> bool:
+        """Takes back a request made with this `request_id`; whether that was still possible."""
+        return bool((await self.ask("cancel", {"id": request_id}))["cancelled"])
+
+    def bind(self, device: str | int) -> BoundDevice:
+        """A view of this connection on one device."""
+        return BoundDevice(self, device)
+
+    # --- the way of a request ---
+
+    async def _exchange(self, message: dict[str, Any], timeout: float, grace: float = GRACE) -> Reply:
+        pump, loop = self._pump, self._loop
+        if pump is None or loop is None:
+            raise closed_error(self.endpoint)
+        call = self._session.start(message, timeout, loop.create_future(), time.monotonic(), grace)
+        try:
+            pump.send_waiting()
+            if not self._reading:
+                # The send may have swallowed the edge of a reply.
+                self._reading = True
+                loop.call_soon(self._read)
+            if self._session.wake_at < self._sweep_at:
+                self._schedule_sweep()
+            await call.waiter
+        finally:
+            self._session.forget(call)
+        assert call.reply is not None  # what wakes a waiter has set the reply
+        return call.reply
+
+    def _read(self) -> None:
+        pump, loop = self._pump, self._loop
+        self._reading = False
+        if pump is None or loop is None:
+            return
+        pump.send_waiting()
+        settled, done = pump.receive_waiting(_BURST)
+        if not done:
+            self._reading = True
+            loop.call_soon(self._read)
+        for call in settled:
+            _wake(call.waiter)
+
+    def _schedule_sweep(self) -> None:
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        self._sweep_at = self._session.wake_at
+        if self._loop is not None and self._sweep_at < math.inf:
+            self._sweep = self._loop.call_later(max(0.0, self._sweep_at - time.monotonic()), self._expire)
+
+    def _expire(self) -> None:
+        for call in self._session.expire(time.monotonic()):
+            _wake(call.waiter)
+        self._schedule_sweep()
+
+    def _tick(self) -> None:
+        """Counts a message that has waited unannounced through a quiet second; in traffic none can wait."""
+        pump, loop = self._pump, self._loop
+        if pump is None or loop is None:
+            return
+        quiet = pump.received == self._received_at_tick and not self._reading
+        if quiet and not select.select([pump.fd], [], [], 0)[0] and pump.has_missed():
+            self.missed_edges += 1
+        self._read()
+        self._received_at_tick = pump.received
+        self._ticker = loop.call_later(_TICK, self._tick)
+
+
+class BoundDevice:
+    """One device, seen through a connection that others share. Closing is the connection's business."""
+
+    def __init__(self, connection: AsyncConnection, device: str | int) -> None:
+        self.connection = connection
+        self.device = device
+
+    def __repr__(self) -> str:
+        return f"<BoundDevice {self.device!r} of {self.connection!r}>"
+
+    async def request(
+        self,
+        action: str,
+        rqargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        key: str | None = None,
+    ) -> Any:
+        """Asks this device for an action, as `AsyncConnection.request`."""
+        return await self.connection.request(action, rqargs, device=self.device, timeout=timeout, key=key)
+
+    async def read(self, *tags: str, max_age: float | None = None) -> Any:
+        """The value of one tag, or a map of several, as `AsyncConnection.read`."""
+        return await self.connection.read(self.device, *tags, max_age=max_age)
+
+    async def write(self, values: Mapping[str, Any], verify: bool | None = None) -> None:
+        """Writes tags, as `AsyncConnection.write`."""
+        await self.connection.write(self.device, values, verify)
+
+    async def describe(self) -> Any:
+        """What the device can do."""
+        return await self.connection.describe(self.device)
+
+    async def status(self) -> Any:
+        """How the device is."""
+        return await self.connection.status(self.device)
+
+
+def _wake(waiter: _Future) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
