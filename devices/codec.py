@@ -21,10 +21,10 @@ from fractions import Fraction
 from typing import Any, NoReturn
 
 from ..client.errors import Code, failure
-from .layout import RANGES, UndecodableValue, layout_of
+from .layout import RANGES, DecodeError, layout_of
 from .model import Access, Profile, Scalar, Tag, Type, Value
 
-__all__ = ["TagCodec", "UndecodableValue", "codecs", "value_schema"]
+__all__ = ["DecodeError", "TagCodec", "codecs", "value_schema"]
 
 Convert = Callable[[Scalar], Scalar]
 _FLOATS = (Type.FLOAT32, Type.FLOAT64)
@@ -70,7 +70,7 @@ class TagCodec:
             position: where the tag begins in them, in registers or in bits.
 
         Raises:
-            UndecodableValue: the bits are no value of this type.
+            DecodeError: the bits are no value of this type.
         """
         raw = self._unpack(data, position)
         convert = self._convert
@@ -189,7 +189,7 @@ class TagCodec:
         return raw
 
     def _raw_integer(self, value: float, path: str) -> int:
-        if isinstance(value, float) and not math.isfinite(value):
+        if value in (math.inf, -math.inf) or value != value:
             self._refuse(path, f"{value} does not fit into {self.tag.type}")
         if self.tag.is_scaled:
             factor, shift, divisor = self._scale
@@ -295,10 +295,9 @@ def _number_schema(tag: Tag) -> dict[str, Any]:
     if tag.type in RANGES:
         factor, shift, divisor = _exact_scale(tag)
         low, high = RANGES[tag.type]
-        if not whole:
-            low, high = sorted((raw * factor + shift) / divisor for raw in (low, high))
-        lows.append(low)
-        highs.append(high)
+        ends = [low, high] if whole else sorted((raw * factor + shift) / divisor for raw in (low, high))
+        lows.append(ends[0])
+        highs.append(ends[1])
     schema: dict[str, Any] = {"type": "integer" if whole else "number"}
     if lows:
         schema["minimum"] = max(lows)

@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..client.errors import Code, Outcome, PlcmqError, failure
 from .model import Order, Scalar, Tag, Type
 
 Unpack = Callable[[bytes, int], Scalar]
@@ -69,8 +70,12 @@ _FORMATS: Final = {
 }
 
 
-class UndecodableValue(ValueError):
+class DecodeError(ValueError):
     """The device holds bits that are no value of the tag's type, such as the digit 0xA in a BCD number."""
+
+    def as_failure(self) -> PlcmqError:
+        """The error for whoever asked for the tag. Nothing was changed."""
+        return failure(Code.DEVICE_ERROR, str(self), outcome=Outcome.NOT_EXECUTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +115,9 @@ def from_bcd(digits: int) -> int:
     """The number that packed decimal digits stand for: 0x1234 is 1234.
 
     Raises:
-        UndecodableValue: one of the digits is above 9.
+        ValueError: one of the digits is above 9.
     """
-    try:
-        return int(f"{digits:x}")
-    except ValueError as error:
-        raise UndecodableValue(
-            f"0x{digits:X} is no BCD number: each hexadecimal digit must be 0 to 9"
-        ) from error
+    return int(f"{digits:x}")
 
 
 def to_bcd(number: int) -> int:
@@ -134,7 +134,7 @@ def _numbers(tag: Tag) -> Layout:
     order = tag.word_order if words > 1 else tag.byte_order
     form = struct.Struct(f"{'>' if order is Order.BIG else '<'}{count}{_FORMATS[tag.type]}")
     swap = words > 1 and tag.word_order is not tag.byte_order
-    convert, revert = _CONVERSIONS.get(tag.type, (None, None))
+    convert, revert = _conversions(tag)
 
     def pack(raws: Sequence[Scalar]) -> bytes:
         data = form.pack(*(raws if revert is None else map(revert, raws)))
@@ -170,11 +170,21 @@ def _unpack_numbers(
     return lambda data, position: unpack_from(data, 2 * position)[0]
 
 
-_CONVERSIONS: Final[dict[Type, tuple[Callable[[int], Scalar], Callable[..., int]]]] = {
-    Type.BOOL: (bool, int),
-    Type.BCD16: (from_bcd, to_bcd),
-    Type.BCD32: (from_bcd, to_bcd),
-}
+def _conversions(tag: Tag) -> tuple[Callable[[int], Scalar] | None, Callable[..., int] | None]:
+    """From the number that struct gives to the raw value, and back; None where they are the same."""
+    if tag.type is Type.BOOL:
+        return bool, int
+    if tag.type not in (Type.BCD16, Type.BCD32):
+        return None, None
+
+    def decimal(digits: int) -> int:
+        try:
+            return from_bcd(digits)
+        except ValueError as error:
+            why = f"{tag.name}: the device holds 0x{digits:X}, which is no BCD number (digits 0 to 9)"
+            raise DecodeError(why) from error
+
+    return decimal, to_bcd
 
 
 # --- text -------------------------------------------------------------------------------------------
