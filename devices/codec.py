@@ -21,10 +21,10 @@ from fractions import Fraction
 from typing import Any, NoReturn
 
 from ..client.errors import Code, failure
-from .layout import RANGES, DecodeError, layout_of
+from .layout import RANGES, UndecodableValue, layout_of
 from .model import Access, Profile, Scalar, Tag, Type, Value
 
-__all__ = ["DecodeError", "TagCodec", "codecs", "value_schema"]
+__all__ = ["TagCodec", "UndecodableValue", "codecs", "value_schema"]
 
 Convert = Callable[[Scalar], Scalar]
 _FLOATS = (Type.FLOAT32, Type.FLOAT64)
@@ -70,7 +70,7 @@ class TagCodec:
             position: where the tag begins in them, in registers or in bits.
 
         Raises:
-            DecodeError: the bits are no value of this type.
+            UndecodableValue: the bits are no value of this type.
         """
         raw = self._unpack(data, position)
         convert = self._convert

@@ -23,7 +23,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..client.errors import Code, Outcome, PlcmqError, failure
 from .model import Order, Scalar, Tag, Type
 
 Unpack = Callable[[bytes, int], Scalar]
@@ -70,12 +69,8 @@ _FORMATS: Final = {
 }
 
 
-class DecodeError(ValueError):
+class UndecodableValue(ValueError):
     """The device holds bits that are no value of the tag's type, such as the digit 0xA in a BCD number."""
-
-    def as_failure(self) -> PlcmqError:
-        """The error for whoever asked for the tag. Nothing was changed."""
-        return failure(Code.DEVICE_ERROR, str(self), outcome=Outcome.NOT_EXECUTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +177,7 @@ def _conversions(tag: Tag) -> tuple[Callable[[int], Scalar] | None, Callable[...
             return from_bcd(digits)
         except ValueError as error:
             why = f"{tag.name}: the device holds 0x{digits:X}, which is no BCD number (digits 0 to 9)"
-            raise DecodeError(why) from error
+            raise UndecodableValue(why) from error
 
     return decimal, to_bcd
 

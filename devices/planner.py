@@ -286,15 +286,6 @@ def _span_of(wants: Sequence[Want]) -> Span:
     return Span(wants[0].table, start, end - start, tuple(wants))
 
 
-def learned_holes(span: Span) -> set[Hole]:
-    """What exception 2 to this request says for itself: no request that covers it will do better.
-
-    Sharp for a single value. For several it says little (which one, or what between them?); `HoleHunt` finds
-    that out.
-    """
-    return {Hole(span.table, span.address, span.count, gap=bool(bisect(span)))}
-
-
 class HoleHunt:
     """Reads what can be read of a request that the device answered with exception 2, and learns why.
 
@@ -338,7 +329,7 @@ class HoleHunt:
         """Hunts in a span that has just failed."""
         halves = bisect(span)
         if not halves:
-            self.holes += learned_holes(span)
+            self.holes.append(Hole(span.table, span.address, span.count))
             return
         both = True
         for half in halves:
@@ -349,17 +340,17 @@ class HoleHunt:
                 both = False
                 yield from self._split(half)
         if both:
-            self.holes += _joint(span, *halves)
+            self.holes.append(_joint(span, *halves))
 
 
-def _joint(span: Span, left: Span, right: Span) -> set[Hole]:
+def _joint(span: Span, left: Span, right: Span) -> Hole:
     """What joined two readable parts of a span that as a whole is not: at least two registers or bits."""
     end = left.address + left.count
     if end > right.address:
-        return learned_holes(span)
+        return Hole(span.table, span.address, span.count, gap=True)
     if end == right.address:
-        return {Hole(span.table, end - 1, 2, gap=True)}
-    return {Hole(span.table, end, right.address - end, gap=True)}
+        return Hole(span.table, end - 1, 2, gap=True)
+    return Hole(span.table, end, right.address - end, gap=True)
 
 
 # --- writing ----------------------------------------------------------------------------------------
