@@ -10,7 +10,7 @@ keys work, up to a limit on what they expand to.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,6 +30,10 @@ _INT: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII)
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _BASED_INT: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _AMBIGUOUS_INT: Final = re.compile(r"[-+]?0[0-9]+", re.ASCII)
+NUMBER_LIKE: Final = re.compile(
+    "(?:" + "|".join(form.pattern for form in (_INT, _FLOAT, _BASED_INT, _AMBIGUOUS_INT)) + r")\Z", re.ASCII
+)
+"""Text that needs quotes to stay text here."""
 _WORDS: Final[dict[str, Key]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -56,12 +60,13 @@ class Node:
 
 
 class Document:
-    """What a text holds: `content`, and the line of each part."""
+    """What a text holds: `content`, the line of each part, and `problems` that did not end the reading."""
 
-    def __init__(self, root: Node, line: int) -> None:
+    def __init__(self, root: Node, line: int, problems: Sequence[Problem] = ()) -> None:
         self._root = root
         self._line = line
         self.content = root.value
+        self.problems = tuple(problems)
 
     def line_of(self, path: Path) -> int:
         """The line, counted from 1, of a part; of what it would stand in where it is missing."""
@@ -82,7 +87,7 @@ def parse_document(text: str, file: str) -> Document:
         file: its name, for messages.
 
     Raises:
-        SiteError: it is no YAML, or holds what is refused; with all such places.
+        SiteError: it cannot be read to its end.
     """
     composer = _Composer(file)
     try:
@@ -91,9 +96,9 @@ def parse_document(text: str, file: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
-        composer.refuse_at((), f"not valid YAML: {error.problem or error.context}", line)
+        composer.stop_at(f"not valid YAML: {error.problem or error.context}", line)
     except yaml.YAMLError as error:
-        composer.refuse_at((), f"not valid YAML: {error}", None)
+        composer.stop_at(f"not valid YAML: {error}", None)
     return composer.document()
 
 
@@ -127,11 +132,15 @@ class _Composer:
         self._stopped = False
 
     def document(self) -> Document:
-        if not self._problems and (self._root is None or self._root.value is None):
-            self.refuse_at((), "the file is empty; it holds `profiles` and `devices`", None)
-        if self._problems or self._root is None:
+        if not self._stopped and (self._root is None or self._root.value is None):
+            self.stop_at("the file is empty; it holds `profiles` and `devices`", None)
+        if self._stopped or self._root is None:
             raise SiteError(self._problems)
-        return Document(self._root, self._root_line)
+        return Document(self._root, self._root_line, self._problems)
+
+    def stop_at(self, message: str, line: int | None) -> None:
+        self.refuse_at((), message, line)
+        self._stopped = True
 
     def refuse_at(self, path: Path, message: str, line: int | None) -> None:
         if not self._stopped:

@@ -27,6 +27,7 @@ from .values import (
     DeviceName,
     DeviceProfile,
     Host,
+    Id,
     Interval,
     Loose,
     Name,
@@ -147,6 +148,11 @@ class WaitForm(Form):
     fail_if: dict[Name, Operand] = Field(
         default={}, description="Fail at once if any of these tags has this value."
     )
+
+    @model_serializer(mode="wrap")
+    def _conditions_first(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        return {**self.conditions, **fields}
 
     @property
     def conditions(self) -> dict[str, object]:

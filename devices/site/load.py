@@ -1,0 +1,87 @@
+"""The site file to content: read, validated whole, and brought into its one writing.
+
+Strategy: text to data (`document`), data to forms (`structure`), forms against each other (`rules`). The
+problems of the last two are collected and sorted by line, so one look at the file settles them all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path as FilePath
+
+from .content import SiteContent
+from .document import MAX_BYTES, Document, parse_document
+from .problems import Problem, SiteError
+from .rules import check_site
+from .schema import SiteForm, canonical
+from .structure import read_forms
+
+
+def load_site(path: FilePath) -> SiteContent:
+    """The content of a site file.
+
+    Args:
+        path: the file, YAML in UTF-8.
+
+    Raises:
+        SiteError: the file cannot be read or is not valid; with file, line and path of every problem.
+    """
+    file = str(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise _unreadable(file, f"is larger than {MAX_BYTES // 2**20} MiB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(file, f"cannot be read: {error.strerror or error}") from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SiteError([Problem((), f"is not UTF-8: byte 0x{data[error.start]:02x}", line, file)]) from error
+    return parse_site(text, file)
+
+
+def parse_site(text: str, file: str = "") -> SiteContent:
+    """The content of a site file's text.
+
+    Args:
+        text: YAML.
+        file: the file's name, for messages.
+
+    Raises:
+        SiteError: it is not valid; with file, line and path of every problem.
+    """
+    document = parse_document(text, file)
+    problems = [*document.problems, *_located(_problems_of(document.content), document, file)]
+    if problems:
+        raise SiteError(sorted(problems, key=lambda problem: problem.line or 0))
+    return _content_of(document.content)
+
+
+def site_from_map(content: object) -> SiteContent:
+    """The content in plain data, such as a map with `profiles` and `devices` from JSON.
+
+    Raises:
+        SiteError: it is not valid; with the path of every problem.
+    """
+    if problems := _problems_of(content):
+        raise SiteError(problems)
+    return _content_of(content)
+
+
+def _problems_of(content: object) -> list[Problem]:
+    parts, problems = read_forms(content)
+    return problems + check_site(parts)
+
+
+def _content_of(content: object) -> SiteContent:
+    form = canonical(SiteForm.model_validate(content))
+    return SiteContent(form.get("profiles", {}), tuple(form.get("devices", ())))
+
+
+def _located(problems: list[Problem], document: Document, file: str) -> list[Problem]:
+    return [dataclasses.replace(p, line=document.line_of(p.path), file=file) for p in problems]
+
+
+def _unreadable(file: str, why: str) -> SiteError:
+    return SiteError([Problem((), why, None, file)])
