@@ -12,7 +12,6 @@ it); it stays in flight until its reply or its timeout, and `abandoned` counts i
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from .linkerrors import BadReply, ExceptionReply, LinkError, NoReply, NotSent
 from .mbap import Framer, FramingError, frame
 from .modbus import Transaction
 from .model import Endpoint
+from .tcp import explain, keep_alive
 
 __all__ = ["CLOSE_TIME", "Link", "LinkError", "NoReply", "NotSent"]
 
@@ -29,10 +29,6 @@ CLOSE_TIME: Final = 1.0  # seconds that an orderly close may take before the soc
 LAST_ID: Final = 0xFFFF  # ids count from 1: devices that do not copy the id answer with 0
 QUARANTINE: Final = 4096  # ids of unanswered requests that are not used again
 SEND_BUFFER: Final = 4096  # bytes that may wait for the device to take them
-KEEPALIVE_IDLE: Final = 10  # seconds of silence before the first probe
-KEEPALIVE_INTERVAL: Final = 5  # seconds between probes
-KEEPALIVE_COUNT: Final = 3
-USER_TIMEOUT: Final = 15_000  # milliseconds that sent bytes may stay unacknowledged
 
 Settled = Callable[[int, bool], None]
 
@@ -49,7 +45,7 @@ class _Pending:
 
 
 class Link(asyncio.Protocol):
-    """A connection. `open` makes one; it ends with `close`, or when `lost` is called.
+    """A connection. `open` makes one; it ends with `close`.
 
     Attributes:
         any_unit: whether replies from another unit id count.
@@ -63,7 +59,7 @@ class Link(asyncio.Protocol):
         *,
         any_unit: bool = False,
         first_id: int = 1,
-        on_lost: Callable[[str], None] | None = None,
+        on_lost: Callable[[], None] | None = None,
         on_settled: Settled | None = None,
     ) -> None:
         self.any_unit = any_unit
@@ -88,7 +84,7 @@ class Link(asyncio.Protocol):
         *,
         any_unit: bool = False,
         first_id: int = 1,
-        on_lost: Callable[[str], None] | None = None,
+        on_lost: Callable[[], None] | None = None,
         on_settled: Settled | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> Link:
@@ -99,8 +95,8 @@ class Link(asyncio.Protocol):
             connect_timeout: seconds for name resolution, TCP and TLS together.
             any_unit: accept replies that carry another unit id.
             first_id: the transaction id to begin with, so that ids go on counting over connections.
-            on_lost: called once with the reason as soon as the connection is known to be useless,
-                except after our own `close`.
+            on_lost: called once, as soon as the connection is known to be useless (`reason` tells why),
+                unless `close` was first.
             on_settled: called with the unit and whether it answered when an abandoned request has ended.
             tls: for Modbus Security (port 802).
 
@@ -131,6 +127,11 @@ class Link(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether a request can be sent."""
         return not self._reason
+
+    @property
+    def reason(self) -> str:
+        """Why nothing can be sent; empty while something can."""
+        return self._reason
 
     @property
     def in_flight(self) -> int:
@@ -168,8 +169,10 @@ class Link(asyncio.Protocol):
             ExceptionReply: the device refused.
         """
         transport = self._transport
-        if self._reason or transport is None or transport.is_closing():
-            raise NotSent(self._reason or "the connection was lost")
+        if transport is None or transport.is_closing():
+            self._stop("the connection was lost")
+        if self._reason or transport is None:
+            raise NotSent(self._reason)
         if self._full:
             raise NotSent("the device takes no more data")
         number = self._take_id()
@@ -224,7 +227,7 @@ class Link(asyncio.Protocol):
         """The connection is there."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=SEND_BUFFER)
-        _keep_alive(self._transport.get_extra_info("socket"))
+        keep_alive(self._transport.get_extra_info("socket"))
         self._reason = ""
 
     def data_received(self, data: bytes) -> None:
@@ -322,34 +325,4 @@ class Link(asyncio.Protocol):
             return
         self._reason = reason
         if self._on_lost is not None:
-            self._on_lost(reason)
-
-
-def explain(error: OSError | Exception) -> str:
-    """Few words for why a connection failed."""
-    if isinstance(error, ConnectionRefusedError):
-        return "refused"
-    if isinstance(error, ConnectionResetError):
-        return "reset by the device"
-    if isinstance(error, TimeoutError):
-        return "no answer"
-    if isinstance(error, socket.gaierror):
-        return "unknown host name"
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return text[:1].lower() + text[1:]
-
-
-def _keep_alive(sock: socket.socket) -> None:
-    """Lets the kernel find out about a peer that has silently gone."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    options = {
-        "TCP_NODELAY": 1,
-        "TCP_KEEPIDLE": KEEPALIVE_IDLE,
-        "TCP_KEEPINTVL": KEEPALIVE_INTERVAL,
-        "TCP_KEEPCNT": KEEPALIVE_COUNT,
-        "TCP_USER_TIMEOUT": USER_TIMEOUT,
-    }
-    for name, value in options.items():
-        option = getattr(socket, name, None)  # not every system has them all
-        if option is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+            self._on_lost()

@@ -2,7 +2,7 @@
 
 Strategy: pure bookkeeping. A turn is taken at once if one is free and nobody waits; otherwise the caller
 waits as an opaque token, and `next` says who it is for now. A turn is not free while the device may still
-be busy with a request whose caller has gone: `hold` and `let_go` count those.
+be busy with a request whose caller has gone: `held` counts those.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Turns(Generic[Waiter]):
         window: how many turns there are.
         open: whether any are given out now.
         taken: how many are given out.
-        held: how many more the device is busy with.
+        held: with how many requests the device is busy whose callers have gone.
     """
 
     def __init__(self, window: int = 1) -> None:
@@ -60,17 +60,12 @@ class Turns(Generic[Waiter]):
         self._lanes[lane].setdefault(device_id, deque()).append(waiter)
 
     def leave(self, lane: Lane, device_id: int, waiter: Waiter) -> None:
-        """Waits no longer.
-
-        Raises:
-            ValueError: it does not wait.
-        """
+        """Waits no longer, if it still did."""
         queue = self._lanes[lane].get(device_id)
-        if queue is None:
-            raise ValueError("it does not wait")
-        queue.remove(waiter)
-        if not queue:
-            del self._lanes[lane][device_id]
+        if queue is not None and waiter in queue:
+            queue.remove(waiter)
+            if not queue:
+                del self._lanes[lane][device_id]
 
     def next(self) -> Waiter | None:
         """Gives a turn to whoever is next; nothing if none is free or nobody waits."""
@@ -89,14 +84,6 @@ class Turns(Generic[Waiter]):
     def give_back(self) -> None:
         """A turn is over."""
         self.taken -= 1
-
-    def hold(self) -> None:
-        """A request is left behind at the device."""
-        self.held += 1
-
-    def let_go(self) -> None:
-        """A request that was left behind has ended."""
-        self.held -= 1
 
     def drain(self, device_id: int | None = None) -> list[Waiter]:
         """Takes out everybody who waits, or one device's."""
