@@ -1,0 +1,33 @@
+"""How a registry's database comes to have its tables: numbered steps, as data.
+
+Strategy: tables are made and changed in this way only, so a new file and an old one go the same way. The SQL
+is what SQLite and PostgreSQL both speak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema, applied once, in a transaction."""
+
+    number: int
+    statements: tuple[str, ...]
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (
+    Migration(
+        1,
+        (
+            "CREATE TABLE plcmq_meta (id INTEGER NOT NULL PRIMARY KEY, schema_version INTEGER NOT NULL,"
+            " revision BIGINT NOT NULL, created TEXT NOT NULL)",
+            "CREATE TABLE plcmq_profiles (name TEXT NOT NULL PRIMARY KEY, definition TEXT NOT NULL)",
+            "CREATE TABLE plcmq_devices (id BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+            " enabled BOOLEAN NOT NULL, definition TEXT NOT NULL)",
+        ),
+    ),
+)
+"""All migrations, in order. A published one is never changed: what comes later is a new one."""
