@@ -1,0 +1,60 @@
+# The commands of the project. Each makes the environment it needs, on a machine that has Python 3.11, pip
+# and make. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := client devices broker
+CHECKED := $(PACKAGES) tests examples
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test style format types coverage bench docs clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.demo ## a simulated plant, a batch, the rapid clicks, an unplugged PLC (ONCE=1: end after the tour)
+	@$(BIN)/plcmq demo $(if $(ONCE),--once)
+
+test: $(VENV)/.dev ## the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+style: $(VENV)/.dev ## formatting and lint
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/ruff check $(CHECKED)
+
+format: $(VENV)/.dev ## format and mend what can be mended
+	$(BIN)/ruff format $(CHECKED)
+	$(BIN)/ruff check --fix $(CHECKED)
+
+types: $(VENV)/.dev build/types/plcmq ## strict type checks
+	MYPYPATH=build/types $(BIN)/mypy $(PACKAGES:%=-p plcmq.%)
+
+coverage: $(VENV)/.dev ## tests with a report of what they did not reach
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine
+	$(BIN)/coverage report
+
+docs: $(VENV)/.dev ## write the files that are made from the code: the site file's JSON Schema
+	$(BIN)/python -m plcmq.devices.site.json_schema > docs/site.schema.json
+
+clean: ## remove environments and everything built
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+
+# The folders under the name that they are installed by, for tools that read sources only.
+build/types/plcmq:
+	mkdir -p $@
+	for package in $(PACKAGES); do ln -sfn ../../../$$package $@/$$package; done
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=23.2"
+
+$(VENV)/.demo: $(BIN)/python setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[broker]"
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@ $(VENV)/.demo

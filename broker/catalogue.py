@@ -1,0 +1,88 @@
+"""What the broker knows of the registry: every device with its compiled profile, ready to be looked up.
+
+Strategy: immutable. A new revision of the registry makes a new catalogue, which keeps from the old one what
+has not changed, so that a change of one device costs one compilation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..client.errors import Code, failure
+from ..devices.model import Device
+from ..devices.requests import CompiledProfile
+from ..devices.site.compile import compile_device, compile_profile
+from ..devices.site.content import Form, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A profile: its form as it is stored, and compiled."""
+
+    form: Form
+    compiled: CompiledProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A device: its form as it is stored, compiled, and its kind."""
+
+    form: Form
+    device: Device
+    kind: Kind
+
+    def same_definition(self, other: Entry) -> bool:
+        """Whether a host that serves the one serves the other."""
+        return self.form == other.form and self.kind.form == other.kind.form
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All devices of one revision of the registry."""
+
+    revision: int = -1
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    devices: Mapping[int, Entry] = field(default_factory=dict)
+    by_name: Mapping[str, Entry] = field(default_factory=dict)
+    ids: tuple[int, ...] = ()  # sorted
+
+    def find(self, device: str | int) -> Entry:
+        """The device with this name or id.
+
+        Raises:
+            PlcmqError: `unknown_device`, also for one that is disabled.
+        """
+        entry = self.devices.get(device) if isinstance(device, int) else self.by_name.get(device)
+        if entry is None:
+            message = f"there is no device {device!r}; the action `devices` lists all"
+            raise failure(Code.UNKNOWN_DEVICE, message, details={"device": device})
+        if not entry.device.enabled:
+            message = f"device {entry.device.name!r} is disabled"
+            raise failure(Code.UNKNOWN_DEVICE, message, details={"device": device, "disabled": True})
+        return entry
+
+
+def build(snapshot: Snapshot, before: Catalogue) -> Catalogue:
+    """The catalogue of a snapshot, with what `before` has compiled already."""
+    kinds = {name: _kind(name, form, before) for name, form in snapshot.profiles.items()}
+    devices = {}
+    for form in snapshot.devices:
+        entry = _entry(form, kinds[form["profile"]], before)
+        devices[entry.device.id] = entry
+    by_name = {entry.device.name: entry for entry in devices.values()}
+    return Catalogue(snapshot.revision, kinds, devices, by_name, tuple(sorted(devices)))
+
+
+def _kind(name: str, form: Form, before: Catalogue) -> Kind:
+    known = before.kinds.get(name)
+    if known is not None and known.form == form:
+        return known
+    return Kind(form, CompiledProfile(compile_profile(name, form)))
+
+
+def _entry(form: Form, kind: Kind, before: Catalogue) -> Entry:
+    known = before.devices.get(form["id"])
+    if known is not None and known.kind is kind and known.form == form:
+        return known
+    return Entry(form, compile_device(form), kind)

@@ -1,0 +1,314 @@
+"""The routing core: every request in, exactly one reply out, and what happens in between.
+
+Strategy: pure. Requests, messages of hosts, new catalogues and the passing of time come in as calls; replies
+and messages to hosts are collected in `replies` and in the fleet's outbox, and the server sends them when it
+has read all that was there. So many requests to one host leave in one message, and nothing here awaits.
+Requests are checked here, completely: what reaches a host is valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ..client.errors import Code, PlcmqError, failure
+from ..client.protocol import (
+    Elapsed,
+    Envelope,
+    MalformedRequest,
+    Request,
+    RequestId,
+    encode,
+    failure_map,
+    parse_request,
+    request_from_map,
+    success_map,
+)
+from ..devices.describe import describe
+from ..devices.hostwire import Message
+from ..devices.jobs import CANCEL, Again, Bye, DeviceState, Done, Hello, Job, Pong, Released
+from ..devices.model import State
+from ..devices.requests import READS, bad_args, only
+from . import refusals
+from .catalogue import Catalogue
+from .fleet import Fleet, HostId
+from .overview import TELLS, Overview
+from .pending import Batch, Pending
+
+MAX_PENDING: Final = 50_000  # requests that may be on their way at once
+MAX_BATCH: Final = 1000  # requests in one `batch`
+GRACE: Final = 1.5  # seconds after its deadline that a host gets to tell what became of a request
+PARK_TIME: Final = 2.0  # seconds that a request waits for a device that is moving between hosts
+OWN_ACTIONS: Final = (*TELLS, "batch", "cancel")
+
+
+class Router:
+    """Routes requests to hosts and their results back.
+
+    Attributes:
+        replies: envelopes and bodies that are to be sent to clients.
+        fleet: the hosts; its outbox is to be sent to them.
+        overview: what the broker tells about itself.
+    """
+
+    def __init__(self, overview: Overview, first_job: int) -> None:
+        """`first_job`: larger than any job id that an earlier run can have used."""
+        self.replies: list[tuple[Envelope, bytes]] = []
+        self.overview = overview
+        self.fleet: Fleet = overview.fleet
+        self._limits = overview.limits
+        self._next_job = first_job
+        self._pending: dict[int, Pending] = {}  # by job
+        self._by_client: dict[tuple[bytes, RequestId], Pending] = {}
+        self._parked: list[tuple[Pending, Job]] = []  # their devices are moving between hosts
+
+    @property
+    def pending(self) -> int:
+        """Requests that have been accepted and not yet answered."""
+        return len(self._pending)
+
+    # --- from clients ------------------------------------------------------------------------------
+
+    def receive(self, envelope: Envelope, body: bytes, now: float) -> None:
+        """A message of a client; its reply follows, now or later."""
+        self.overview.requests += 1
+        try:
+            request = parse_request(body, self._limits)
+        except MalformedRequest as malformed:
+            self.refuse(envelope, malformed)
+            return
+        pending = Pending(envelope, request.id, request.codec, now, now + request.timeout)
+        self._start(pending, request, now)
+
+    def refuse(self, envelope: Envelope, malformed: MalformedRequest) -> None:
+        """Answers a message that is no request."""
+        self._count(malformed.error)
+        self._reply(envelope, encode(malformed.codec, failure_map(malformed.id, malformed.error)))
+
+    def _start(self, pending: Pending, request: Request, now: float) -> None:
+        try:
+            if request.device is None:
+                self._start_own(pending, request, now)
+            else:
+                self._start_job(pending, request.device, request, now)
+        except PlcmqError as error:
+            self._finish(pending, now, error=error)
+
+    # --- the broker's own actions ------------------------------------------------------------------
+
+    def _start_own(self, pending: Pending, request: Request, now: float) -> None:
+        tell = TELLS.get(request.action)
+        if tell is not None:
+            self.overview.pending = self.pending
+            self._finish(pending, now, result=tell(self.overview, request.rqargs, now))
+        elif request.action == "batch":
+            self._start_batch(pending, request.rqargs, now)
+        elif request.action == "cancel":
+            self._cancel(pending, request.rqargs, now)
+        else:
+            raise refusals.unknown_action(request.action, OWN_ACTIONS)
+
+    def _start_batch(self, pending: Pending, rqargs: dict[str, Any], now: float) -> None:
+        only(rqargs, "requests")
+        contents = rqargs.get("requests")
+        if not isinstance(contents, list) or not 1 <= len(contents) <= MAX_BATCH:
+            raise bad_args("requests", f"must be a list of 1 to {MAX_BATCH} requests")
+        if pending.batch is not None:
+            raise failure(Code.BAD_REQUEST, "a batch cannot hold a batch")
+        batch = Batch(pending, len(contents), [{}] * len(contents))
+        for place, content in enumerate(contents):
+            part = Pending(pending.envelope, None, pending.codec, now, pending.deadline, batch, place)
+            try:
+                request = request_from_map(content, pending.codec, self._limits)
+            except MalformedRequest as malformed:
+                part.id = malformed.id
+                self._finish(part, now, error=malformed.error)
+                continue
+            part.id = request.id
+            if "timeout" in content:
+                part.deadline = min(pending.deadline, now + request.timeout)
+            self._start(part, request, now)
+
+    def _cancel(self, pending: Pending, rqargs: dict[str, Any], now: float) -> None:
+        only(rqargs, "id")
+        request_id = rqargs.get("id")
+        if isinstance(request_id, bool) or not isinstance(request_id, str | int):
+            raise bad_args("id", "must be the id of a request")
+        target = self._by_client.get((pending.client, request_id))
+        if target is None:
+            self._finish(pending, now, result={"cancelled": False})
+        elif target.host is None:
+            self._unpark(target)
+            self._finish(target, now, error=refusals.cancelled())
+            self._finish(pending, now, result={"cancelled": True})
+        else:
+            pending.is_read = True
+            job = self._new_job(pending, target.device, CANCEL, {"job": target.job})
+            self._send(pending, job, target.host)
+
+    # --- jobs for devices --------------------------------------------------------------------------
+
+    def _start_job(self, pending: Pending, device: str | int, request: Request, now: float) -> None:
+        entry = self.overview.catalogue.find(device)
+        compiled = entry.kind.compiled
+        args = compiled.fit(request.action, request.rqargs)
+        if request.action == "describe":
+            self._finish(pending, now, result=describe(entry.device, compiled))
+            return
+        if self.overview.draining:
+            raise refusals.shutting_down()
+        if len(self._pending) >= MAX_PENDING:
+            raise refusals.busy(MAX_PENDING)
+        pending.is_read = request.action in READS
+        pending.name = entry.device.name
+        host = self.fleet.host_of(entry.device.id)
+        if host is None and not self.fleet.is_moving(entry.device.id):
+            raise refusals.no_host(pending.name)
+        self._send(pending, self._new_job(pending, entry.device.id, request.action, args), host)
+
+    def _new_job(self, pending: Pending, device: int, action: str, args: dict[str, Any]) -> Job:
+        pending.job, pending.device = self._next_job, device
+        self._next_job += 1
+        return Job(pending.job, device, action, args, pending.deadline, pending.client.hex())
+
+    def _send(self, pending: Pending, job: Job, host: HostId | None) -> None:
+        pending.host = host
+        self._pending[job.id] = pending
+        if pending.id is not None:
+            self._by_client[pending.client, pending.id] = pending
+        if host is None:
+            self._parked.append((pending, job))
+        else:
+            self.fleet.outbox.append((host, job))
+
+    # --- from hosts --------------------------------------------------------------------------------
+
+    def from_host(self, host: HostId, message: Message, now: float) -> None:
+        """A message of a host."""
+        match message:
+            case Done():
+                self._done(message, now)
+            case Pong():
+                if not self.fleet.pong(host, message.queued, now):
+                    self.fleet.outbox.append((host, Again()))
+            case DeviceState():
+                if self.fleet.serves(host, message.device):
+                    self.overview.states[message.device] = message
+            case Hello():
+                self.fleet.hello(host, message, now, self.overview.version)
+            case Released():
+                self.fleet.released(host, message.devices, now)
+            case Bye():
+                self.fleet.leave(host, now)
+        self._after_changes(now)
+
+    def _done(self, done: Done, now: float) -> None:
+        pending = self._pending.get(done.job)
+        if pending is not None:
+            elapsed = Elapsed(now - pending.received, done.queued, done.device)
+            self._finish(pending, now, result=done.result, error=done.error, elapsed=elapsed)
+
+    def unreachable(self, host: HostId, unsent: Iterable[Message], now: float) -> None:
+        """A message could not be sent, because the host's connection is gone."""
+        for message in unsent:
+            if isinstance(message, Job) and message.id in self._pending:
+                pending = self._pending[message.id]
+                self._finish(pending, now, error=refusals.no_host(pending.name))
+        self.fleet.lose(host, now)
+        self._after_changes(now)
+
+    # --- time and changes --------------------------------------------------------------------------
+
+    def set_catalogue(self, catalogue: Catalogue, now: float) -> None:
+        """The registry has changed."""
+        self.overview.catalogue = catalogue
+        self.fleet.set_catalogue(catalogue, now)
+        for device in [d for d in self.overview.states if d not in catalogue.devices]:
+            del self.overview.states[device]
+
+    def tick(self, now: float) -> None:
+        """Ends what has waited too long; to be called a few times a second."""
+        self.fleet.tick(now)
+        self._after_changes(now)
+        for pending in [p for p in self._pending.values() if now > p.deadline + GRACE]:
+            self._finish(pending, now, error=refusals.host_silent(pending.name, is_read=pending.is_read))
+
+    def abandon(self, now: float) -> None:
+        """Answers whatever is still on its way: the broker ends."""
+        for pending in list(self._pending.values()):
+            self._finish(pending, now, error=refusals.host_silent(pending.name, is_read=pending.is_read))
+
+    def _after_changes(self, now: float) -> None:
+        for host in self.fleet.lost:
+            self._fail_all_at(host, now)
+        self.fleet.lost.clear()
+        if self._parked:
+            parked, self._parked = self._parked, []
+            for pending, job in parked:
+                self._place(pending, job, now)
+
+    def _fail_all_at(self, host: HostId, now: float) -> None:
+        for pending in [p for p in self._pending.values() if p.host == host]:
+            self._finish(pending, now, error=refusals.host_lost(pending.name, is_read=pending.is_read))
+        for device in [d for d in self.overview.states if self.fleet.host_of(d) is None]:
+            reason = "its device host was lost"
+            self.overview.states[device] = DeviceState(
+                device, State.UNSERVED, now + self.overview.epoch, reason
+            )
+
+    def _place(self, pending: Pending, job: Job, now: float) -> None:
+        if pending.job not in self._pending:
+            return
+        host = self.fleet.host_of(pending.device)
+        if host is not None:
+            self._send(pending, job, host)
+        elif now > min(pending.received + PARK_TIME, pending.deadline):
+            self._finish(pending, now, error=refusals.no_host(pending.name))
+        else:
+            self._parked.append((pending, job))
+
+    def _unpark(self, target: Pending) -> None:
+        self._parked = [(pending, job) for pending, job in self._parked if pending is not target]
+
+    # --- replies -----------------------------------------------------------------------------------
+
+    def _finish(
+        self,
+        pending: Pending,
+        now: float,
+        *,
+        result: Any = None,
+        error: PlcmqError | None = None,
+        elapsed: Elapsed | None = None,
+    ) -> None:
+        """Answers a request, once and for all."""
+        if pending.job:
+            self._pending.pop(pending.job, None)
+            key = (pending.client, pending.id)
+            if self._by_client.get(key) is pending:
+                del self._by_client[key]
+        if elapsed is None:
+            elapsed = Elapsed(now - pending.received)
+        if error is None:
+            reply = success_map(pending.id, result, elapsed)
+        else:
+            self._count(error)
+            reply = failure_map(pending.id, error, elapsed)
+        if pending.batch is None:
+            self._reply(pending.envelope, encode(pending.codec, reply))
+        else:
+            self._finish_part(pending.batch, pending.place, reply, now)
+
+    def _finish_part(self, batch: Batch, place: int, reply: dict[str, Any], now: float) -> None:
+        batch.replies[place] = reply
+        batch.missing -= 1
+        if not batch.missing:
+            self._finish(batch.pending, now, result={"replies": batch.replies})
+
+    def _reply(self, envelope: Envelope, body: bytes) -> None:
+        self.overview.replies += 1
+        self.replies.append((envelope, body))
+
+    def _count(self, error: PlcmqError) -> None:
+        errors = self.overview.errors
+        errors[error.code] = errors.get(error.code, 0) + 1

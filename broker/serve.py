@@ -1,0 +1,170 @@
+"""The running broker: sockets, registry, in-process host, and an orderly end.
+
+Strategy: what is needed is opened in an order in which the first thing that fails leaves nothing behind, and
+is closed in the opposite one. When it is told to end, the broker refuses new requests to devices, answers
+those it has accepted within its drain time, closes every PLC's socket, and only then its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+
+from ..client.endpoint import endpoint_of
+from ..client.transport import ZmqContext, ZmqSocket, bind_router, bound_endpoint, new_context
+from . import catalogue
+from .config import ServeSettings
+from .fleet import FENCE, Fleet
+from .overview import Overview
+from .registry import RegistryThread
+from .routing import Router
+from .server import Server
+
+REGISTRY_INTERVAL: Final = 0.5  # seconds between two looks at the registry's revision
+RELEASE_TIME: Final = 3.0  # seconds that hosts in other processes get to close their sockets
+DESCRIPTORS: Final = 65_536  # open files that we ask the system for
+DESCRIPTORS_APART: Final = 200  # of these, what is not a connection
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What is told when the broker is ready.
+
+    Attributes:
+        bind: where clients connect.
+        host_bind: where hosts connect.
+        devices: how many there are.
+        max_clients: how many clients the system's limit of open files has room for.
+    """
+
+    bind: str
+    host_bind: str
+    devices: int
+    max_clients: int
+
+
+async def serve(
+    settings: ServeSettings,
+    *,
+    ready: Callable[[Serving], None] | None = None,
+    stop: asyncio.Event,
+) -> None:
+    """Runs a broker, with a device host unless the settings say otherwise, until `stop` is set.
+
+    Args:
+        settings: where to listen, which registry, how long to drain.
+        ready: called once when the broker answers.
+        stop: ends the broker.
+
+    Raises:
+        EndpointInUse, BadEndpoint: it cannot listen where it should.
+        RegistryError: the registry cannot be opened or read.
+    """
+    max_clients = _raise_descriptor_limit()
+    async with AsyncExitStack() as stack:
+        registry = await stack.enter_async_context(RegistryThread(settings.registry))
+        context = await stack.enter_async_context(_context(max_clients))
+        front = stack.enter_context(bind_router(context, endpoint_of(settings.bind)))
+        back = stack.enter_context(bind_router(context, endpoint_of(settings.host_bind)))
+        server = Server(_router(settings, await registry.hosts_may_be_alive()), front, back)
+        await _load(registry, server)
+        await stack.enter_async_context(_served(server, settings, registry, stop))
+        if ready is not None:
+            ready(_serving(server, front, back, max_clients))
+        await stop.wait()
+
+
+def _router(settings: ServeSettings, hosts_may_be_alive: bool) -> Router:
+    now = time.monotonic()
+    fleet = Fleet(fence_all_until=now + FENCE if hosts_may_be_alive else now)
+    overview = Overview("plcmq", version("plcmq"), now, time.time() - now, settings.limits, fleet)
+    return Router(overview, first_job=time.time_ns() // 1000)
+
+
+def _serving(server: Server, front: ZmqSocket, back: ZmqSocket, max_clients: int) -> Serving:
+    devices = len(server.router.overview.catalogue.devices)
+    return Serving(bound_endpoint(front), bound_endpoint(back), devices, max_clients)
+
+
+@asynccontextmanager
+async def _context(max_clients: int) -> AsyncIterator[ZmqContext]:
+    context = new_context(max_clients)
+    try:
+        yield context
+    finally:
+        await asyncio.to_thread(context.term)  # waits until the last replies have left
+
+
+@asynccontextmanager
+async def _served(
+    server: Server, settings: ServeSettings, registry: RegistryThread, stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Serves inside the block; on leaving it, drains and closes every PLC's socket."""
+    server.start()
+    host = server.add_local_host("local") if settings.in_process_host else None
+    watch = asyncio.create_task(_watch(registry, server), name="watch the registry")
+    try:
+        yield
+    finally:
+        stop.set()
+        watch.cancel()
+        await asyncio.wait([watch])
+        await _drain(server, settings.drain)
+        if host is not None:
+            await host.close()
+        server.flush()
+        server.stop()
+
+
+async def _drain(server: Server, drain: float) -> None:
+    """Lets accepted requests end, then has hosts in other processes close their sockets."""
+    router = server.router
+    router.overview.draining = True
+    await server.wait_for(lambda: not router.pending, drain)
+    if router.pending:
+        logger.warning("%d requests were still under way when the drain time was over", router.pending)
+    router.abandon(time.monotonic())
+    router.fleet.release_all()
+    server.flush()
+    await server.wait_for(lambda: not router.fleet.waits_for_release, RELEASE_TIME)
+
+
+async def _load(registry: RegistryThread, server: Server) -> None:
+    """Makes the registry's content the broker's."""
+    snapshot = await registry.snapshot()
+    before = server.router.overview.catalogue
+    # Compiling ten thousand devices takes a while, in which the broker goes on answering.
+    after = await asyncio.to_thread(catalogue.build, snapshot, before)
+    server.router.set_catalogue(after, time.monotonic())
+    server.flush()
+
+
+async def _watch(registry: RegistryThread, server: Server) -> None:
+    """Follows the registry: a change reaches the broker within a second."""
+    while True:
+        await asyncio.sleep(REGISTRY_INTERVAL)
+        try:
+            if await registry.revision() != server.router.overview.catalogue.revision:
+                await _load(registry, server)
+        except Exception:  # the boundary of this task: whatever is wrong with the registry, devices go on
+            logger.exception("the registry cannot be read; the devices stay as they were")
+
+
+def _raise_descriptor_limit() -> int:
+    """Asks for as many open files as we may have; returns how many clients they have room for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    limit = DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+    return max(1, limit - DESCRIPTORS_APART)

@@ -1,0 +1,234 @@
+"""The broker's sockets: one ROUTER towards clients, one towards hosts, drained by a plain loop.
+
+Strategy: a thin shell around `Router`. When a socket's descriptor wakes us, everything that waits is read
+and routed; then all replies and all messages to hosts leave. There is no task and no future for a message.
+The descriptors are edge-triggered, so after every send the socket is looked at again; a slow tick looks as
+well, and counts what it finds (`missed_edges`, which stays 0).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+import zmq
+
+from ..client.errors import Code, failure
+from ..client.protocol import DEFAULT_LIMITS, Codec, MalformedRequest
+from ..client.transport import Receiver, ZmqSocket, is_readable
+from ..devices.host import DeviceHost
+from ..devices.hostwire import Message, NoHostMessage, pack, unpack
+from ..devices.jobs import FromHost, Hello, Job, Release, Serve, ToHost
+from .fleet import LOCAL, HostId
+from .routing import Router
+
+DRAIN_LIMIT: Final = 500  # messages read from one socket before the loop may do something else
+TICK: Final = 0.1  # seconds
+NOTED_PEERS: Final = 10_000  # peers of which we remember that a reply could not be sent
+
+_SEND: Final = int(zmq.NOBLOCK)
+_SEND_MORE: Final = int(zmq.NOBLOCK | zmq.SNDMORE)
+
+logger = logging.getLogger(__name__)
+
+
+class Server:
+    """Moves messages between the sockets, the router and the device host of this process.
+
+    Attributes:
+        missed_edges: messages that only the tick found; 0 unless something is wrong.
+    """
+
+    def __init__(self, router: Router, front: ZmqSocket, back: ZmqSocket) -> None:
+        """`front` is the ROUTER for clients, `back` the one for hosts; both are bound."""
+        self.missed_edges = 0
+        self.router = router
+        self.host: DeviceHost | None = None
+        self._front = front
+        self._back = back
+        self._loop = asyncio.get_running_loop()
+        self._receive_front = Receiver(front, DEFAULT_LIMITS.frames + 1).receive
+        self._receive_back = Receiver(back).receive
+        self._flush_due = False
+        self._tick_timer: asyncio.TimerHandle | None = None
+        self._noted: set[tuple[bytes, str]] = set()
+        self._awaited: tuple[Callable[[], bool], asyncio.Event] | None = None
+
+    def start(self) -> None:
+        """Begins to serve."""
+        self._loop.add_reader(self._front.fileno(), self._drain_front)
+        self._loop.add_reader(self._back.fileno(), self._drain_back)
+        self._tick()
+
+    def stop(self) -> None:
+        """Ends serving; the sockets stay open."""
+        self._loop.remove_reader(self._front.fileno())
+        self._loop.remove_reader(self._back.fileno())
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+
+    def add_local_host(self, name: str) -> DeviceHost:
+        """A device host in this process, without a socket in between."""
+        self.host = DeviceHost(self._from_local_host)
+        hello = Hello(name, name, self.router.overview.version, [])
+        self.router.from_host(LOCAL, hello, time.monotonic())
+        self.flush()
+        return self.host
+
+    async def wait_for(self, holds: Callable[[], bool], seconds: float) -> None:
+        """Waits until it holds, or the time is over; it is looked at after everything that happens."""
+        self._awaited = (holds, asyncio.Event())
+        self.flush_soon()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._awaited[1].wait(), seconds)
+        self._awaited = None
+
+    # --- in ----------------------------------------------------------------------------------------
+
+    def _drain_front(self) -> None:
+        receive, router = self._receive_front, self.router
+        for _ in range(DRAIN_LIMIT):
+            message = receive()
+            if message is None:
+                break
+            frames = message.frames
+            if message.over:
+                if frames:
+                    router.refuse(tuple(frames[:1]), _too_many_frames())
+                continue
+            router.receive(tuple(frames[:-1]), frames[-1], time.monotonic())
+        else:
+            self._loop.call_soon(self._drain_front)
+        self.flush()
+
+    def _drain_back(self) -> None:
+        now = time.monotonic()
+        for _ in range(DRAIN_LIMIT):
+            message = self._receive_back()
+            if message is None:
+                break
+            if len(message.frames) == 2:
+                self._from_host(message.frames[0], message.frames[1], now)
+        else:
+            self._loop.call_soon(self._drain_back)
+        self.flush()
+
+    def _from_host(self, host: HostId, body: bytes, now: float) -> None:
+        try:
+            messages = unpack(body)
+        except NoHostMessage as error:
+            self._note(
+                host, "no_host_message", f"a peer at the hosts' endpoint sends something else: {error}"
+            )
+            return
+        for message in messages:
+            self.router.from_host(host, message, now)
+
+    def _from_local_host(self, message: FromHost) -> None:
+        self.router.from_host(LOCAL, message, time.monotonic())
+        self.flush_soon()
+
+    def _tick(self) -> None:
+        self._tick_timer = self._loop.call_later(TICK, self._tick)
+        for socket, drain in ((self._front, self._drain_front), (self._back, self._drain_back)):
+            if is_readable(socket):
+                # What came in while this turn of the loop ran is no miss: its event is still to be seen.
+                self._loop.call_soon(self._look_again, socket, drain)
+        self.router.tick(time.monotonic())
+        self.flush()
+
+    def _look_again(self, socket: ZmqSocket, drain: Callable[[], None]) -> None:
+        if is_readable(socket):
+            self.missed_edges += 1
+            drain()
+
+    # --- out ---------------------------------------------------------------------------------------
+
+    def flush_soon(self) -> None:
+        """Sends what there is to send when the loop has done what it is doing."""
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Sends all replies and all messages to hosts."""
+        self._flush_due = False
+        router = self.router
+        while router.replies or router.fleet.outbox:
+            if router.fleet.outbox:
+                self._send_to_hosts()
+            if router.replies:
+                self._send_replies()
+        if is_readable(self._front):
+            self._loop.call_soon(self._drain_front)
+        if is_readable(self._back):
+            self._loop.call_soon(self._drain_back)
+        if self._awaited is not None and self._awaited[0]():
+            self._awaited[1].set()
+
+    def _send_replies(self) -> None:
+        send = self._front.send
+        replies, self.router.replies = self.router.replies, []
+        for envelope, body in replies:
+            try:
+                for frame in envelope:
+                    send(frame, _SEND_MORE)
+                send(body, _SEND)
+            except zmq.Again:
+                self._note(envelope[0], "slow_client", "a client does not read its replies; they are dropped")
+            except zmq.ZMQError as error:
+                if error.errno != zmq.EHOSTUNREACH:
+                    raise
+                self._note(envelope[0], "client_gone", "a client went before its reply came")
+
+    def _send_to_hosts(self) -> None:
+        outbox, self.router.fleet.outbox = self.router.fleet.outbox, []
+        remote: dict[HostId, list[Message]] = {}
+        for host, message in outbox:
+            if host == LOCAL:
+                self._to_local_host(message)
+            else:
+                remote.setdefault(host, []).append(message)
+        for host, messages in remote.items():
+            self._send_to_host(host, messages)
+
+    def _to_local_host(self, message: ToHost) -> None:
+        host = self.host
+        if host is None:
+            return
+        match message:
+            case Job():
+                host.submit(message)
+            case Serve():
+                host.serve(message)
+            case Release():
+                host.release(message)
+
+    def _send_to_host(self, host: HostId, messages: list[Message]) -> None:
+        try:
+            self._back.send(host, _SEND_MORE)
+            self._back.send(pack(messages), _SEND)
+        except zmq.ZMQError as error:
+            if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
+                raise
+            logger.warning("a device host cannot be reached any more")
+            self.router.unreachable(host, messages, time.monotonic())
+
+    def _note(self, peer: bytes, reason: str, message: str) -> None:
+        """Counts something that went wrong with a peer; logs it once for each peer."""
+        dropped = self.router.overview.dropped
+        dropped[reason] = dropped.get(reason, 0) + 1
+        if (peer, reason) not in self._noted:
+            if len(self._noted) >= NOTED_PEERS:
+                self._noted.clear()
+            self._noted.add((peer, reason))
+            logger.info("%s", message)
+
+
+def _too_many_frames() -> MalformedRequest:
+    message = f"a message has at most {DEFAULT_LIMITS.frames} frames"
+    return MalformedRequest(failure(Code.BAD_REQUEST, message), None, Codec.JSON)

@@ -1,0 +1,193 @@
+"""Fits a request's arguments to a device: the check at the edge, so that no bad request reaches a host.
+
+Strategy: pure. One function a built-in action; each returns the arguments as workers want them (names in
+lists, defaults filled in) or raises the error for the caller. Actions that a profile declares are checked
+against their JSON Schemas. Built-in names win over a profile's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ..client.errors import Code, PlcmqError, failure
+from .codec import TagCodec, codecs
+from .model import Access, Profile, Table
+from .site.arguments import Arguments
+
+Args = dict[str, Any]
+
+READS: Final = frozenset({"read", "read_raw", "describe", "status", "identify"})
+"""The actions that cannot change anything at the device."""
+
+_RAW_READ_LIMIT: Final = {True: 2000, False: 125}  # bits, registers (specification, 6.1 and 6.3)
+_RAW_WRITE_LIMIT: Final = {True: 1968, False: 123}  # bits, registers (specification, 6.11 and 6.12)
+_ADDRESSES: Final = 0x10000
+
+
+class CompiledProfile:
+    """A profile with all that its requests need: codecs by tag and argument checks by action."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.codecs: Mapping[str, TagCodec] = codecs(profile)
+        self.arguments = {name: Arguments(action) for name, action in profile.actions.items()}
+
+    @property
+    def action_names(self) -> list[str]:
+        """The names of all actions, built-in ones first."""
+        return [*BUILT_IN, *(name for name in self.arguments if name not in BUILT_IN)]
+
+    def fit(self, action: str, rqargs: Args) -> Args:
+        """The arguments of a request, checked and completed.
+
+        Raises:
+            PlcmqError: `unknown_action`, `unknown_tag` or `bad_args`.
+        """
+        fit_built_in = BUILT_IN.get(action)
+        if fit_built_in is not None:
+            return fit_built_in(self, rqargs)
+        arguments = self.arguments.get(action)
+        if arguments is None:
+            message = f"{self.profile.name} has no action {action!r}; it has {', '.join(self.action_names)}"
+            raise failure(Code.UNKNOWN_ACTION, message, details={"action": action})
+        return arguments.fit(rqargs)
+
+
+# --- one function a built-in action -----------------------------------------------------------------
+
+
+def _fit_read(kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "tags", "max_age")
+    tags = rqargs.get("tags")
+    names = [tags] if isinstance(tags, str) else tags
+    if not isinstance(names, list) or not names:
+        raise bad_args("tags", "must be a tag's name or a list of names")
+    for index, name in enumerate(names):
+        if not isinstance(name, str):
+            raise bad_args(f"tags[{index}]", "must be a tag's name")
+        if name not in kind.codecs:
+            raise _unknown_tag(kind, name)
+    max_age = _number(rqargs, "max_age", default=0.0)
+    return {"tags": names, "max_age": max_age}
+
+
+def _fit_write(kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "values", "verify")
+    values = rqargs.get("values")
+    if not isinstance(values, dict) or not values:
+        raise bad_args("values", "must be a map of tag to value, not empty")
+    for name, value in values.items():
+        codec = kind.codecs.get(name)
+        if codec is None:
+            raise _unknown_tag(kind, name)
+        check_writable(codec, value)
+    verify = rqargs.get("verify", False)
+    if not isinstance(verify, bool):
+        raise bad_args("verify", "must be true or false")
+    return {"values": values, "verify": verify}
+
+
+def check_writable(codec: TagCodec, value: Any) -> None:
+    """Checks that the tag may be written and that the value fits it.
+
+    Raises:
+        PlcmqError: `bad_args` with `details.path`.
+    """
+    if codec.tag.access is not Access.RW:
+        raise bad_args(f"values.{codec.tag.name}", "is read-only (its `access` is `ro`)")
+    if codec.tag.bit is None:
+        codec.encode(value)
+    else:
+        codec.masks(value)
+
+
+def _fit_read_raw(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "table", "address", "count")
+    table = _table(rqargs)
+    count = integer(rqargs, "count", 1, _RAW_READ_LIMIT[table.is_bits], default=1)
+    address = integer(rqargs, "address", 0, _ADDRESSES - count)
+    return {"table": table.value, "address": address, "count": count}
+
+
+def _fit_write_raw(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "table", "address", "values")
+    table = _table(rqargs)
+    if not table.is_writable:
+        raise bad_args("table", f"`{table}` cannot be written; `coil` and `holding` can")
+    values = rqargs.get("values")
+    limit = _RAW_WRITE_LIMIT[table.is_bits]
+    if not isinstance(values, list) or not 1 <= len(values) <= limit:
+        raise bad_args("values", f"must be a list of 1 to {limit} values")
+    for index, value in enumerate(values):
+        if not _fits_raw(value, table):
+            wanted = "true, false, 1 or 0" if table.is_bits else "an integer from 0 to 65535"
+            raise bad_args(f"values[{index}]", f"must be {wanted}")
+    address = integer(rqargs, "address", 0, _ADDRESSES - len(values))
+    return {"table": table.value, "address": address, "values": values}
+
+
+def _fits_raw(value: Any, table: Table) -> bool:
+    if table.is_bits:
+        return isinstance(value, int) and value in (0, 1)
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0xFFFF
+
+
+def _fit_nothing(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs)
+    return {}
+
+
+BUILT_IN: Final[Mapping[str, Callable[[CompiledProfile, Args], Args]]] = {
+    "read": _fit_read,
+    "write": _fit_write,
+    "read_raw": _fit_read_raw,
+    "write_raw": _fit_write_raw,
+    "describe": _fit_nothing,
+    "status": _fit_nothing,
+    "identify": _fit_nothing,
+}
+
+
+# --- pieces ----------------------------------------------------------------------------------------
+
+
+def bad_args(path: str, message: str) -> PlcmqError:
+    """The error for an argument that does not fit; `path` counts from `rqargs`."""
+    return failure(Code.BAD_ARGS, f"rqargs.{path} {message}", details={"path": f"rqargs.{path}"})
+
+
+def _unknown_tag(kind: CompiledProfile, name: str) -> PlcmqError:
+    message = f"{kind.profile.name} has no tag {name!r}"
+    return failure(Code.UNKNOWN_TAG, message, details={"tag": name})
+
+
+def only(rqargs: Mapping[str, Any], *names: str) -> None:
+    """Refuses arguments other than these."""
+    for name in rqargs:
+        if name not in names:
+            wanted = f"this action takes {', '.join(names)}" if names else "this action takes no arguments"
+            raise bad_args(name, f"is unknown; {wanted}")
+
+
+def _number(rqargs: Args, name: str, *, default: float) -> float:
+    value = rqargs.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise bad_args(name, "must be seconds, 0 or more")
+    return float(value)
+
+
+def integer(rqargs: Mapping[str, Any], name: str, low: int, high: int, *, default: int | None = None) -> int:
+    """An argument that must be an integer from `low` to `high`, both included."""
+    value = rqargs.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise bad_args(name, f"must be an integer from {low} to {high}")
+    return value
+
+
+def _table(rqargs: Args) -> Table:
+    table = rqargs.get("table")
+    if not isinstance(table, str) or table not in list(Table):
+        raise bad_args("table", f"must be one of {', '.join(Table)}")
+    return Table(table)

@@ -1,0 +1,98 @@
+"""The worker of one device: takes its jobs and hands each to the part that does it.
+
+Strategy: reads go to the `Reader`, which merges them; writes and actions to the `Commander`, which does them
+one after the other; raw reads to the `RawReader`. What needs no device (`status`, `cancel`) is answered at
+once, however long the queues are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from ..client.errors import PlcmqError
+from .channel import Channel
+from .commander import Commander
+from .jobs import CANCEL, Done, Job
+from .model import Device
+from .raw import RawReader
+from .reader import Reader
+from .refusals import cancelled
+from .requests import CompiledProfile
+from .writing import Writer
+
+
+class Worker:
+    """Everything that is done at one device.
+
+    Attributes:
+        device: the device as it is defined now.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        kind: CompiledProfile,
+        channel: Channel,
+        finish: Callable[[Done], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.device = device
+        self._channel = channel
+        self._finish_job = finish
+        self._reader = Reader(device, kind, channel, self._finish, clock)
+        self._raw = RawReader(device, channel, self._finish, clock)
+        writer = Writer(device, kind, channel, self._reader)
+        self._commander = Commander(device, kind, self._reader, writer, self._finish, clock)
+        self._finished = 0
+        self._failed = 0
+
+    @property
+    def depth(self) -> int:
+        """How many jobs wait or are under way."""
+        return self._reader.depth + self._commander.depth + self._raw.depth
+
+    def submit(self, job: Job) -> None:
+        """Takes a job; it ends through `finish`, exactly once."""
+        match job.action:
+            case "read":
+                self._reader.submit(job)
+            case "read_raw" | "identify":
+                self._raw.submit(job)
+            case "status":
+                self._finish(Done(job.id, result=self.status()))
+            case _ if job.action == CANCEL:
+                self._finish(Done(job.id, result={"cancelled": self._take_back(job.args["job"])}))
+            case _:
+                self._commander.submit(job)
+
+    def expire(self, now: float) -> None:
+        """Ends the jobs whose time is up before they began."""
+        self._reader.expire(now)
+        self._commander.expire(now)
+
+    async def close(self, error: PlcmqError) -> None:
+        """Ends what waits with the error and lets the running command end, within its closing time."""
+        await asyncio.gather(self._reader.close(error), self._raw.close(error), self._commander.close(error))
+
+    def status(self) -> dict[str, Any]:
+        """What the action `status` tells."""
+        return {
+            **self._channel.status(),
+            "queue": {"reads": self._reader.depth + self._raw.depth, "commands": self._commander.depth},
+            "requests": {"finished": self._finished, "failed": self._failed},
+        }
+
+    def _finish(self, done: Done) -> None:
+        self._finished += 1
+        self._failed += done.error is not None
+        self._finish_job(done)
+
+    def _take_back(self, job_id: int) -> bool:
+        error = cancelled(self.device.name)
+        return (
+            self._reader.take_back(job_id, error)
+            or self._raw.take_back(job_id)
+            or self._commander.take_back(job_id)
+        )
