@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from ..client.protocol import DEFAULT_LIMITS, DEFAULT_TIMEOUT, MAX_FRAME_BYTES, MAX_TIMEOUT, Limits
 from ..devices.host_settings import HostSettings
-from .setting_kinds import BOOLEAN, DATABASE, TEXT, Kind, Scalar, address, choice, seconds, whole
+from .setting_kinds import BOOLEAN, DATABASE, TEXT, Kind, Misread, Scalar, address, choice, seconds, whole
 
 DEFAULT_REGISTRY: Final = "sqlite:///plcmq.db"
 DEFAULT_FILE: Final = Path("plcmq.toml")
@@ -37,8 +37,6 @@ class ServeSettings:
     in_process_host: bool = True  # whether a device host runs inside the broker's process
     drain: float = 10.0  # seconds that accepted requests get to finish when the broker is told to end
     log_level: str = "info"  # one of LOG_LEVELS
-    max_pending: int = 20_000  # requests accepted and not answered yet, over all devices
-    max_pending_per_device: int = 1_000  # the same for one device; more is answered `busy`
     limits: Limits = DEFAULT_LIMITS  # of one message; `max_body` sets its body_bytes
 
 
@@ -81,8 +79,6 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "drain": seconds(3600, zero=True),
     "log_level": choice(*LOG_LEVELS),
     "max_body": whole(1024, MAX_FRAME_BYTES),
-    "max_pending": whole(1, 10_000_000),
-    "max_pending_per_device": whole(1, 1_000_000),
     "host_broker": address("tcp://127.0.0.1:7503", to_bind=False),
     "host_name": TEXT,
     "broker": address("tcp://127.0.0.1:7502", to_bind=False),
@@ -158,10 +154,10 @@ def _read_source(
             continue
         try:
             values[name] = kind.read(raw)
-        except ValueError as error:
-            problem = f"{label(name)}: expected {kind.expected}, not {_shown(name, raw)}"
-            suggestion = str(error) if str(error).startswith("did you mean") else ""
-            problems.append(f"{problem}; {suggestion}" if suggestion else problem)
+        except Misread as error:
+            problems.append(f"{label(name)}: {error}")
+        except ValueError:
+            problems.append(f"{label(name)}: expected {kind.expected}, not {_shown(raw)}")
     return values
 
 
@@ -170,9 +166,8 @@ def _suggestion(name: str, label: Callable[[str], str]) -> str:
     return f"; did you mean {label(close[0])}?" if close else f"; there are {', '.join(sorted(_KINDS))}"
 
 
-def _shown(name: str, raw: object) -> str:
-    text = repr(raw) if not isinstance(raw, bool) else str(raw).lower()
-    return without_password(text) if name == "registry" else f"{text:.80}"
+def _shown(raw: object) -> str:
+    return str(raw).lower() if isinstance(raw, bool) else f"{raw!r:.80}"
 
 
 def without_password(url: str) -> str:
@@ -186,7 +181,6 @@ def _build(values: Mapping[str, Scalar]) -> Settings:
         return {field: values[name] for field, name in by_field.items() if name in values}
 
     serve = fields("bind", "host_bind", "registry", "in_process_host", "drain", "log_level")
-    serve |= fields("max_pending", "max_pending_per_device")
     limits = replace(DEFAULT_LIMITS, **fields(body_bytes="max_body"))
     host = fields("drain", "log_level", broker="host_broker", name="host_name")
     return Settings(

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from ..client.endpoint import BadEndpoint, endpoint_of
+
 Scalar = str | int | float | bool
 
 
@@ -19,7 +21,11 @@ class Kind:
     """What a setting's value may be."""
 
     expected: str  # for people, after "expected"
-    read: Callable[[object], Scalar]  # raises ValueError otherwise; its text, if any, is a suggestion
+    read: Callable[[object], Scalar]  # raises ValueError for anything else
+
+
+class Misread(ValueError):
+    """A value that is not what a setting takes; the message is the whole story for people."""
 
 
 def _read_text(value: object) -> str:
@@ -76,36 +82,35 @@ def choice(*choices: str) -> Kind:
     return Kind(f"one of {', '.join(choices)}", read)
 
 
-_TCP = re.compile(r"tcp://(?:\[[^\]\s]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5}|\*)")
-_IPC = re.compile(r"ipc://\S+")
-
-
 def address(example: str, *, to_bind: bool) -> Kind:
     """A ZeroMQ address. To bind, the port may be 0 or `*`: a free one."""
 
     def read(value: object) -> str:
         if not isinstance(value, str):
             raise ValueError
-        match = _TCP.fullmatch(value)
-        if match is None and _IPC.fullmatch(value):
-            return value
-        if match is None:
-            likely = f"tcp://{value}"
-            hint = f"did you mean {likely}?" if _TCP.fullmatch(likely) else ""
-            raise ValueError(hint)
-        any_port = match["port"] in ("*", "0")
-        if (any_port and to_bind) or (not any_port and int(match["port"]) <= 65_535):
-            return value
-        raise ValueError
+        if "://" not in value:
+            raise Misread(f"expected {kind.expected}, not {value!r}; did you mean {_TCP + value!r}?")
+        try:
+            endpoint = endpoint_of(value)
+        except BadEndpoint as error:
+            raise Misread(str(error)) from error
+        if endpoint.startswith(_TCP) and endpoint.endswith((":0", ":*")) and not to_bind:
+            raise Misread(f"{value!r} names no port to connect to")
+        return endpoint
 
-    return Kind(f"an address such as {example}", read)
+    kind = Kind(f"an address such as {example}", read)
+    return kind
+
+
+_TCP: Final = "tcp://"
 
 
 def _read_database_url(value: object) -> str:
-    if isinstance(value, str) and re.match(r"[a-z][a-z0-9+]*://?\S", value):
-        return value
-    likely = f"did you mean sqlite:///{value}?" if isinstance(value, str) and value else ""
-    raise ValueError(likely)
+    if not isinstance(value, str) or not value:
+        raise ValueError
+    if not re.match(r"[a-z][a-z0-9+]*://?\S", value):
+        raise Misread(f"expected {DATABASE.expected}, not {value!r}; did you mean 'sqlite:///{value}'?")
+    return value
 
 
 DATABASE: Final = Kind(
