@@ -118,7 +118,7 @@ class AsyncConnection:
         self._loop.add_reader(self._pump.fd, self._read)
         self._tick()
         try:
-            await self._exchange({"action": "ping"}, self._connect_timeout, grace=0.0)
+            (await self._exchange({"action": "ping"}, self._connect_timeout, 0.0)).value()
         except BaseException as error:
             await self.close()
             if isinstance(error, PlcmqError) and error.code is Code.TIMEOUT:
@@ -173,11 +173,11 @@ class AsyncConnection:
                 device.
         """
         message = request_map(action, rqargs, self._device if device is None else device, key, request_id)
-        return (await self._exchange(message, self._timeout if timeout is None else timeout)).value()
+        return (await self._exchange(message, self._timeout if timeout is None else timeout, GRACE)).value()
 
     async def ask(self, action: str, rqargs: Mapping[str, Any] | None = None) -> Any:
         """A request to the broker itself, whatever device the connection has."""
-        return (await self._exchange(request_map(action, rqargs), self._timeout)).value()
+        return (await self._exchange(request_map(action, rqargs), self._timeout, GRACE)).value()
 
     async def read(self, device: str | int, *tags: str, max_age: float | None = None) -> Any:
         """The value of one tag, or a map of tag to value of several.
@@ -232,7 +232,7 @@ class AsyncConnection:
 
     # --- the way of a request ---
 
-    async def _exchange(self, message: dict[str, Any], timeout: float, grace: float = GRACE) -> Reply:
+    async def _exchange(self, message: dict[str, Any], timeout: float, grace: float) -> Reply:
         pump, loop = self._pump, self._loop
         if pump is None or loop is None:
             raise closed_error(self.endpoint)
@@ -256,8 +256,7 @@ class AsyncConnection:
         self._reading = False
         if pump is None or loop is None:
             return
-        pump.send_waiting()
-        settled, done = pump.receive_waiting(_BURST)
+        settled, done = pump.exchange(_BURST)
         if not done:
             self._reading = True
             loop.call_soon(self._read)

@@ -1,8 +1,8 @@
 """What moves bytes between a session and its socket, for both clients.
 
-Strategy: never blocks. The socket's file descriptor is edge-triggered, so whoever reads ends
-with a socket that has nothing more to give, or is told to come back. Sending comes first and receiving
-second, because a send also swallows the edge that would have announced a reply.
+Strategy: never blocks. The socket's file descriptor is edge-triggered, and every look at the socket may
+swallow the edge of something else: an `exchange` goes on until there is nothing to read and nothing
+that could be sent, or says that it wants to go on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, Generic
 import zmq
 
 from .session import Call, Session, Waiter
-from .transport import Receiver, SharedContext, ZmqSocket, connect_dealer, is_readable, is_writable
+from .transport import Receiver, SharedContext, ZmqSocket, connect_dealer, has_news, is_readable, is_writable
 
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 
@@ -61,19 +61,34 @@ class Pump(Generic[Waiter]):
             else:
                 session.sent()
 
-    def receive_waiting(self, most: int) -> tuple[list[Call[Waiter]], bool]:
-        """The calls that have got their replies, and whether all was read: at most `most` messages are."""
+    def exchange(self, most: int) -> tuple[list[Call[Waiter]], bool]:
+        """Sends and receives what can be, reading at most `most` messages.
+
+        Returns:
+            The calls that have got their replies, and whether all was read: if not, come back without
+            waiting.
+        """
         settled: list[Call[Waiter]] = []
+        while True:
+            self.send_waiting()
+            if self._receive_waiting(settled, most - len(settled)):
+                return settled, False
+            # Reading also takes in the news that a connection stands; only then is there something to send.
+            if not self.session.has_unsent or not has_news(self._socket):
+                return settled, True
+
+    def _receive_waiting(self, settled: list[Call[Waiter]], most: int) -> bool:
+        """Whether there may be more."""
         receive, feed = self._receive, self.session.feed
         for _ in range(most):
             message = receive()
             if message is None:
-                return settled, True
+                return False
             self.received += 1
             call = feed(message.frames[-1]) if message.frames else None
             if call is not None:
                 settled.append(call)
-        return settled, False
+        return True
 
     def has_missed(self) -> bool:
         """Whether a message waits that the descriptor did not announce."""

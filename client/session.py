@@ -166,6 +166,11 @@ class Session(Generic[Waiter]):
 
     # --- out ---
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether `next_body` may have something."""
+        return bool(self._unsent)
+
     def next_body(self, now: float) -> bytes | None:
         """The next request to send; None if there is none. Say `sent` if it went."""
         unsent = self._unsent

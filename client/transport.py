@@ -117,6 +117,11 @@ def is_writable(socket: ZmqSocket) -> bool:
     return bool(int(socket.get(_EVENTS)) & _POLLOUT)
 
 
+def has_news(socket: ZmqSocket) -> bool:
+    """Whether the socket could be read or written, by one look at both."""
+    return bool(int(socket.get(_EVENTS)) & (_POLLIN | _POLLOUT))
+
+
 def _configured(context: ZmqContext, kind: int, endpoint: str, settings: SocketSettings) -> ZmqSocket:
     try:
         socket = context.socket(kind)

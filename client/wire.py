@@ -177,8 +177,7 @@ class Wire:
         """Sends what can be sent, reads all that has come, and wakes those it is for but its mover."""
         if self._pump is None:
             return
-        self._pump.send_waiting()
-        settled, _ = self._pump.receive_waiting(_EVERYTHING)
+        settled, _ = self._pump.exchange(_EVERYTHING)
         for call in settled:
             if call is mover:
                 continue

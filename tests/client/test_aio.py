@@ -1,0 +1,285 @@
+"""The asyncio client: any number in flight, cancellation of one only, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import re
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from plcmq.client import connect
+from plcmq.client.aio import AsyncConnection
+from plcmq.client.errors import (
+    BrokerUnreachable,
+    Code,
+    Outcome,
+    OutcomeUnknown,
+    PlcmqError,
+    failure,
+)
+
+NOBODY = "tcp://127.0.0.1:9"  # the discard port: nobody listens
+
+Held = Callable[[], tuple[int, int]]
+
+
+@pytest.fixture
+async def plc(fake_broker: Any) -> AsyncIterator[AsyncConnection]:
+    async with connect(fake_broker.endpoint) as plc:
+        yield plc
+        assert plc.missed_edges == 0
+
+
+async def has_held(broker: Any) -> None:
+    await asyncio.to_thread(broker.held.get, timeout=10)
+
+
+# --- requests ---
+
+
+async def test_a_request_returns_its_result(plc: AsyncConnection) -> None:
+    result = await plc.request("start_batch", {"batch_size": 15}, device="press-1", key="order-4711")
+    assert result == {"action": "start_batch", "rqargs": {"batch_size": 15}, "device": "press-1"}
+
+
+async def test_it_can_be_awaited_instead(fake_broker: Any) -> None:
+    plc = await connect(fake_broker.endpoint, device=1, codec="json")
+    assert (await plc.request("echo"))["device"] == 1
+    assert "open" in repr(plc)
+    await plc.close()
+    await plc.close()
+    assert "closed" in repr(plc)
+
+
+async def test_everyday_calls_are_the_requests_of_the_protocol(
+    plc: AsyncConnection, fake_broker: Any
+) -> None:
+    fake_broker.answers["read"] = lambda _: {"values": {"a": 1, "b": 2}, "age": {}}
+    fake_broker.answers["batch"] = lambda _: {"replies": [{"ok": True, "result": 7}]}
+    fake_broker.answers["cancel"] = lambda _: {"cancelled": True}
+    assert await plc.read("press-2", "a") == 1
+    assert await plc.read("press-2", "a", "b", max_age=1.0) == {"a": 1, "b": 2}
+    assert fake_broker.requests[-1].rqargs == {"tags": ["a", "b"], "max_age": 1.0}
+    await plc.write("press-2", {"a": 1}, verify=True)
+    assert fake_broker.requests[-1].rqargs == {"values": {"a": 1}, "verify": True}
+    assert (await plc.describe(1))["action"] == "describe"
+    assert (await plc.status(1))["device"] == 1
+    assert (await plc.devices(10, 20, "press"))["rqargs"] == {"limit": 10, "offset": 20, "match": "press"}
+    assert (await plc.info())["device"] is None
+    assert await plc.ping() > 0
+    assert [reply.value() for reply in await plc.batch([{"action": "ping"}])] == [7]
+    assert await plc.cancel("mine") is True
+
+
+async def test_a_bound_view_speaks_for_one_device(plc: AsyncConnection, fake_broker: Any) -> None:
+    fake_broker.answers["read"] = lambda request: {"values": {"a": request.device}, "age": {}}
+    press = plc.bind("press-1")
+    assert (await press.request(action="start_batch", rqargs={"batch_size": 1}))["device"] == "press-1"
+    assert await press.read("a") == "press-1"
+    await press.write({"a": 1})
+    assert (await press.describe())["device"] == "press-1"
+    assert (await press.status())["device"] == "press-1"
+    assert "press-1" in repr(press)
+
+
+async def test_an_error_reply_is_raised_as_its_class(plc: AsyncConnection, fake_broker: Any) -> None:
+    def refuse(_: object) -> object:
+        raise failure(Code.OUTCOME_UNKNOWN, "no answer")
+
+    fake_broker.answers["write"] = refuse
+    with pytest.raises(OutcomeUnknown):
+        await plc.write("press-1", {"start": True})
+
+
+async def test_5000_in_flight_each_get_their_own_answer(plc: AsyncConnection) -> None:
+    async def one(number: int) -> None:
+        assert (await plc.request("echo", {"n": number}, timeout=60))["rqargs"] == {"n": number}
+
+    await asyncio.gather(*(one(number) for number in range(5000)))
+    assert plc.missed_edges == 0
+
+
+async def test_answers_come_in_whatever_order(plc: AsyncConnection, fake_broker: Any) -> None:
+    held = asyncio.create_task(plc.request("hold", {"n": 1}))
+    await has_held(fake_broker)
+    assert (await plc.request("echo", {"n": 2}))["rqargs"] == {"n": 2}
+    assert not held.done()
+    fake_broker.release()
+    assert await held == {"n": 1}
+
+
+# --- nobody there ---
+
+
+async def test_no_broker_is_found_out_within_the_connect_timeout_and_says_where() -> None:
+    started = time.monotonic()
+    with pytest.raises(BrokerUnreachable, match=re.escape(NOBODY)):
+        await connect(NOBODY, connect_timeout=0.2)
+    assert time.monotonic() - started < 2
+
+
+async def test_a_broker_that_accepts_and_says_nothing_is_unreachable(fake_broker: Any) -> None:
+    fake_broker.answers["ping"] = fake_broker.answers["silence"]
+    with pytest.raises(BrokerUnreachable):
+        async with connect(fake_broker.endpoint, connect_timeout=0.2):
+            pytest.fail("there was nobody")
+
+
+async def wait_until_lost(plc: AsyncConnection) -> None:
+    """Until the connection is known to be lost: before that, a request may still go into it."""
+    for _ in range(1000):
+        with pytest.raises(PlcmqError) as caught:
+            await plc.request("echo", timeout=0.02)
+        if isinstance(caught.value, BrokerUnreachable):
+            return
+    pytest.fail("the connection still stands")
+
+
+async def test_a_request_made_while_the_broker_restarts_is_sent_when_it_is_back(
+    start_broker: Any, fake_broker: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("plcmq.client.aio.GRACE", 0.0)
+    async with connect(fake_broker.endpoint) as plc:
+        await asyncio.to_thread(fake_broker.stop)
+        await wait_until_lost(plc)
+        waiting = asyncio.create_task(plc.request("read", device=1, timeout=20))
+        again = await asyncio.to_thread(start_broker, fake_broker.endpoint)
+        assert (await waiting)["action"] == "read"
+        assert [request.action for request in again.requests] == ["read"]
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "outcome"),
+    [("read", Code.TIMEOUT, Outcome.NOT_EXECUTED), ("write", Code.OUTCOME_UNKNOWN, Outcome.UNKNOWN)],
+)
+async def test_without_an_answer_the_client_says_what_it_knows(
+    plc: AsyncConnection, fake_broker: Any, monkeypatch: Any, action: str, code: Code, outcome: Outcome
+) -> None:
+    monkeypatch.setattr("plcmq.client.aio.GRACE", 0.0)
+    fake_broker.answers[action] = fake_broker.answers["silence"]
+    with pytest.raises(PlcmqError) as caught:
+        await plc.request(action, device=1, timeout=0.05)
+    assert (caught.value.code, caught.value.outcome) == (code, outcome)
+
+
+async def test_a_short_timeout_is_kept_while_a_long_one_waits(
+    plc: AsyncConnection, fake_broker: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("plcmq.client.aio.GRACE", 0.0)
+    long = asyncio.create_task(plc.request("hold", device=1, timeout=60))
+    await has_held(fake_broker)
+    with pytest.raises(OutcomeUnknown):
+        await plc.request("silence", device=1, timeout=0.05)
+    assert not long.done()
+    fake_broker.release()
+    await long
+
+
+# --- cancellation and closing ---
+
+
+async def test_cancelling_an_await_drops_only_that_call(plc: AsyncConnection, fake_broker: Any) -> None:
+    first = asyncio.create_task(plc.request("hold", {"n": 1}))
+    second = asyncio.create_task(plc.request("hold", {"n": 2}))
+    await has_held(fake_broker)
+    await has_held(fake_broker)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    fake_broker.release()
+    assert await second == {"n": 2}
+    assert (await plc.request("echo", {"n": 3}))["rqargs"] == {"n": 3}
+    assert "pending=0" in repr(plc)
+
+
+async def test_a_callers_own_deadline_is_a_cancellation_like_any_other(plc: AsyncConnection) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await plc.request("silence", device=1)
+    assert "pending=0" in repr(plc)
+
+
+async def test_closing_fails_what_waits_and_says_so_to_what_comes(fake_broker: Any) -> None:
+    async with connect(fake_broker.endpoint, timeout=60) as plc:
+        waiting = [asyncio.create_task(plc.request("hold", device=1)) for _ in range(3)]
+        for _ in waiting:
+            await has_held(fake_broker)
+    for error in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(error, OutcomeUnknown)
+        assert error.code is Code.CANCELLED
+    with pytest.raises(PlcmqError, match="closed"):
+        await plc.ping()
+
+
+async def test_closing_is_prompt_with_the_broker_away(fake_broker: Any) -> None:
+    plc = await connect(fake_broker.endpoint)
+    await asyncio.to_thread(fake_broker.stop)
+    started = time.monotonic()
+    await plc.close()
+    assert time.monotonic() - started < 1.5
+
+
+async def test_a_closed_connection_can_be_opened_again(fake_broker: Any) -> None:
+    plc = connect(fake_broker.endpoint)
+    for _ in range(3):
+        async with plc:
+            assert await plc.ping() > 0
+
+
+async def test_500_open_and_close_cycles_leave_no_descriptor_and_no_thread(
+    fake_broker: Any, held: Held
+) -> None:
+    before = held()
+    for _ in range(500):
+        async with connect(fake_broker.endpoint):
+            pass
+    assert held() <= before
+
+
+async def test_a_failed_connect_leaves_nothing(held: Held) -> None:
+    before = held()
+    for _ in range(3):
+        with pytest.raises(BrokerUnreachable):
+            await connect(NOBODY, connect_timeout=0.02)
+    assert held() == before
+
+
+def test_a_connection_forgotten_by_a_loop_that_ended_warns_and_lets_go(fake_broker: Any, held: Held) -> None:
+    async def forget() -> None:
+        await connect(fake_broker.endpoint)
+
+    before = held()
+
+    def run_and_collect() -> None:
+        asyncio.run(forget())
+        gc.collect()
+
+    with pytest.warns(ResourceWarning, match="unclosed"):
+        run_and_collect()
+    assert held() <= before
+
+
+def test_every_loop_has_connections_of_its_own(fake_broker: Any) -> None:
+    async def use() -> float:
+        async with connect(fake_broker.endpoint) as plc:
+            return await plc.ping()
+
+    results: list[float] = []
+    threads = [threading.Thread(target=lambda: results.append(asyncio.run(use()))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(results) == 4
+
+
+async def test_a_quiet_tick_finds_no_missed_edge(fake_broker: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("plcmq.client.aio._TICK", 0.001)
+    async with connect(fake_broker.endpoint) as plc:
+        for number in range(200):
+            assert (await plc.request("echo", {"n": number}))["rqargs"] == {"n": number}
+        assert plc.missed_edges == 0
