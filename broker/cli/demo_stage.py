@@ -1,0 +1,147 @@
+"""The demo's stage: a temporary directory and real processes, all gone when the curtain falls.
+
+Strategy: every process is this very program, started as its user would, in a session of its own so that
+Ctrl-C reaches only the demo, which then ends the others in order. A process is ready when it prints its one
+line of JSON; one that ends or stays silent instead is a failure that shows the end of its log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+PATIENCE = 15.0  # seconds that a process gets to start or to end
+
+
+class DemoFailed(Exception):
+    """Something did not hold; the message says what."""
+
+
+class Program:
+    """One running `plcmq` process.
+
+    Attributes:
+        pid: its process id.
+        ready: what it printed when it was ready.
+    """
+
+    def __init__(self, directory: Path, name: str, arguments: list[str]) -> None:
+        self._name = name
+        self._log = directory / f"{name}.log"
+        environ = {key: value for key, value in os.environ.items() if not key.startswith("PLCMQ_")}
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "plcmq.broker.cli", *arguments],
+                cwd=directory,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+        self.ready: dict[str, Any] = {}
+
+    def wait_ready(self) -> None:
+        """Waits for its line of JSON.
+
+        Raises:
+            DemoFailed: it ended, or said nothing in time.
+        """
+        stdout = self._process.stdout
+        assert stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(stdout, selectors.EVENT_READ)
+            line = stdout.readline() if selector.select(PATIENCE) else b""
+        try:
+            self.ready = json.loads(line)
+        except ValueError:
+            raise DemoFailed(f"{self._name} did not start: {self._last_words()}") from None
+
+    def wait_end(self) -> int:
+        """Waits until it has ended by itself; its exit status."""
+        return self._process.wait(PATIENCE)
+
+    def terminate(self) -> None:
+        """Asks it to end. Does nothing where it has ended."""
+        if self._process.poll() is None:
+            self._process.terminate()
+
+    def close(self) -> None:
+        """Ends it, in the end by force, and lets go of its output."""
+        self.terminate()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        return " / ".join(lines[-3:]) or f"status {self._process.poll()}, and not a word"
+
+
+class Stage:
+    """Where the demo plays: its directory, and the processes it has started."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._programs: list[Program] = []
+
+    def start(self, name: str, *arguments: str) -> Program:
+        """Starts a `plcmq` process; `wait_ready` waits for it."""
+        program = Program(self.directory, name, list(arguments))
+        self._programs.append(program)
+        return program
+
+    def run(self, name: str, *arguments: str) -> None:
+        """Runs a `plcmq` command to its end.
+
+        Raises:
+            DemoFailed: its status was not 0.
+        """
+        program = self.start(name, *arguments)
+        program.wait_ready()
+        if program.wait_end() != 0:
+            raise DemoFailed(f"`plcmq {' '.join(arguments)}` failed: {program.ready}")
+
+    def close(self) -> None:
+        """Ends all processes, the last started first."""
+        for program in reversed(self._programs):
+            program.close()
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """A stage from the first to the last moment: afterwards no process and no file is left."""
+    with TemporaryDirectory(prefix="plcmq-demo-") as directory:
+        built = Stage(Path(directory))
+        try:
+            yield built
+        finally:
+            built.close()
+
+
+def wait_for(what: str, holds: Callable[[], bool], patience: float = PATIENCE) -> float:
+    """Waits until something holds; the seconds it took.
+
+    Raises:
+        DemoFailed: it did not hold in time.
+    """
+    started = time.monotonic()
+    while not holds():
+        if time.monotonic() - started > patience:
+            raise DemoFailed(f"{what} did not happen within {patience:g} s")
+        time.sleep(0.05)
+    return time.monotonic() - started
