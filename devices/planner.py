@@ -40,9 +40,9 @@ class Want:
     width: int  # registers, or bits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Span:
-    """One read request, and what it reads that is wanted."""
+    """One read request, and what it reads that is wanted. Not frozen, which would make it slow to make."""
 
     table: Table
     address: int
@@ -183,25 +183,25 @@ def _fences(holes: Iterable[Hole]) -> dict[tuple[Table, bool], _Fences]:
 class _Blocks:
     """The readable wants of one table that lie in no other, by address; starts and ends both rise."""
 
-    __slots__ = ("ends", "groups", "starts")
+    __slots__ = ("ends", "firsts", "starts", "wants")
 
     def __init__(self, wants: list[Want], limit: int, fence: _Fences | None) -> None:
         self.starts: list[int] = []
         self.ends: list[int] = []
-        self.groups: list[list[Want]] = []  # each block's want, and those inside it
+        self.wants: list[Want] = []  # each block's want, and after it those inside it
+        self.firsts: list[int] = []  # where a block's wants begin among them
         last = -1
         for want in sorted(wants, key=_by_address):
             start, width = want.address, want.width
             end = start + width
             if width > limit or (fence is not None and fence.inside(start, end)):
                 continue
-            if end <= last:
-                self.groups[-1].append(want)
-                continue
-            last = end
-            self.starts.append(start)
-            self.ends.append(end)
-            self.groups.append([want])
+            if end > last:
+                last = end
+                self.starts.append(start)
+                self.ends.append(end)
+                self.firsts.append(len(self.wants))
+            self.wants.append(want)
 
     def cuts(self, limit: int, max_gap: int, fence: _Fences | None) -> list[int]:
         """Where each request begins, as indices of blocks, for the cheapest plan."""
@@ -239,13 +239,17 @@ class _Blocks:
 
     def spans(self, table: Table, cuts: list[int]) -> list[Span]:
         """The requests that begin at these blocks."""
-        starts, ends, groups = self.starts, self.ends, self.groups
-        spans: list[Span] = []
-        for begin, stop in itertools.pairwise([*cuts, len(starts)]):
-            address = starts[begin]
-            wants = tuple([want for group in groups[begin:stop] for want in group])
-            spans.append(Span(table, address, ends[stop - 1] - address, wants))
-        return spans
+        starts, ends, wants = self.starts, self.ends, self.wants
+        firsts = [*self.firsts, len(wants)]
+        return [
+            Span(
+                table,
+                starts[begin],
+                ends[stop - 1] - starts[begin],
+                tuple(wants[firsts[begin] : firsts[stop]]),
+            )
+            for begin, stop in itertools.pairwise([*cuts, len(starts)])
+        ]
 
 
 def _by_address(want: Want) -> int:
