@@ -47,6 +47,7 @@ class Router:
 
     Attributes:
         replies: envelopes and bodies that are to be sent to clients.
+        news: changes of devices' states, to be logged.
         fleet: the hosts; its outbox is to be sent to them.
         overview: what the broker tells about itself.
     """
@@ -54,6 +55,7 @@ class Router:
     def __init__(self, overview: Overview, first_job: int) -> None:
         """`first_job`: larger than any job id that an earlier run can have used."""
         self.replies: list[tuple[Envelope, bytes]] = []
+        self.news: list[DeviceState] = []
         self.overview = overview
         self.fleet: Fleet = overview.fleet
         self._limits = overview.limits
@@ -193,7 +195,7 @@ class Router:
                     self.fleet.outbox.append((host, Again()))
             case DeviceState():
                 if self.fleet.serves(host, message.device):
-                    self.overview.states[message.device] = message
+                    self._note_state(message)
             case Hello():
                 self.fleet.hello(host, message, now, self.overview.version)
             case Released():
@@ -201,6 +203,12 @@ class Router:
             case Bye():
                 self.fleet.leave(host, now)
         self._after_changes(now)
+
+    def _note_state(self, state: DeviceState) -> None:
+        before = self.overview.states.get(state.device)
+        self.overview.states[state.device] = state
+        if before is None or (before.state, before.reason) != (state.state, state.reason):
+            self.news.append(state)
 
     def _done(self, done: Done, now: float) -> None:
         pending = self._pending.get(done.job)
@@ -250,11 +258,10 @@ class Router:
     def _fail_all_at(self, host: HostId, now: float) -> None:
         for pending in [p for p in self._pending.values() if p.host == host]:
             self._finish(pending, now, error=refusals.host_lost(pending.name, is_read=pending.is_read))
-        for device in [d for d in self.overview.states if self.fleet.host_of(d) is None]:
-            reason = "its device host was lost"
-            self.overview.states[device] = DeviceState(
-                device, State.UNSERVED, now + self.overview.epoch, reason
-            )
+        for device in list(self.overview.states):
+            if self.fleet.host_of(device) is None and not self.fleet.is_moving(device):
+                since = now + self.overview.epoch
+                self._note_state(DeviceState(device, State.UNSERVED, since, "its device host was lost"))
 
     def _place(self, pending: Pending, job: Job, now: float) -> None:
         if pending.job not in self._pending:

@@ -23,7 +23,7 @@ from . import catalogue
 from .config import ServeSettings
 from .fleet import FENCE, Fleet
 from .overview import Overview
-from .registry import RegistryThread
+from .registry import Registry, RegistryThread
 from .routing import Router
 from .server import Server
 
@@ -71,11 +71,11 @@ async def serve(
     """
     max_clients = _raise_descriptor_limit()
     async with AsyncExitStack() as stack:
-        registry = await stack.enter_async_context(RegistryThread(settings.registry))
+        registry = await stack.enter_async_context(RegistryThread(Registry(settings.registry)))
         context = await stack.enter_async_context(_context(max_clients))
         front = stack.enter_context(bind_router(context, endpoint_of(settings.bind)))
         back = stack.enter_context(bind_router(context, endpoint_of(settings.host_bind)))
-        server = Server(_router(settings, await registry.hosts_may_be_alive()), front, back)
+        server = Server(_router(settings, False), front, back)
         await _load(registry, server)
         await stack.enter_async_context(_served(server, settings, registry, stop))
         if ready is not None:

@@ -23,6 +23,7 @@ from ..client.transport import Receiver, ZmqSocket, is_readable
 from ..devices.host import DeviceHost
 from ..devices.hostwire import Message, NoHostMessage, pack, unpack
 from ..devices.jobs import FromHost, Hello, Job, Release, Serve, ToHost
+from ..devices.model import State
 from .fleet import LOCAL, HostId
 from .routing import Router
 
@@ -163,6 +164,8 @@ class Server:
                 self._send_to_hosts()
             if router.replies:
                 self._send_replies()
+        if router.news:
+            self._log_news()
         if is_readable(self._front):
             self._loop.call_soon(self._drain_front)
         if is_readable(self._back):
@@ -217,6 +220,14 @@ class Server:
                 raise
             logger.warning("a device host cannot be reached any more")
             self.router.unreachable(host, messages, time.monotonic())
+
+    def _log_news(self) -> None:
+        news, self.router.news = self.router.news, []
+        for state in news:
+            entry = self.router.overview.catalogue.devices.get(state.device)
+            if entry is not None and state.state is not State.CONNECTING:
+                level = logging.INFO if state.state in (State.UP, State.IDLE) else logging.WARNING
+                logger.log(level, "%s: %s", entry.device.name, state.reason or state.state)
 
     def _note(self, peer: bytes, reason: str, message: str) -> None:
         """Counts something that went wrong with a peer; logs it once for each peer."""
