@@ -191,7 +191,7 @@ _SQLITE_REASONS: Final = {
     "locked": "is locked by another program for more than {timeout:g} s; end that program, or try again",
     "unable to open": "cannot be opened; may this user read and write the file and its directory?",
     "readonly": "cannot be written; this user needs write access to the file and its directory",
-    "not a database": "is no SQLite database; is the path right? If so, move the file away, and plcmq makes a new one",
+    "not a database": "is no SQLite database; is the path right? Move it away, and plcmq makes a new one",
     "malformed": "is damaged; restore it from a backup, or move it away and apply the site file again",
     "disk is full": "cannot grow: the disk is full",
     "disk I/O": "cannot be read or written: the disk reports an error",

@@ -7,6 +7,7 @@ text into one writing, so that a test can tell whether the published file is the
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from .schema import SiteForm
@@ -24,3 +25,7 @@ def site_schema() -> dict[str, Any]:
 def site_schema_text() -> str:
     """The text of `docs/site.schema.json`."""
     return json.dumps(site_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(site_schema_text())
