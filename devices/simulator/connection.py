@@ -16,7 +16,6 @@ from collections.abc import Callable
 from struct import Struct
 from time import monotonic
 from typing import cast
-from typing import cast
 
 from ..mbap import Framer, FramingError, frame
 from .endpoint import Endpoint

@@ -50,7 +50,7 @@ class Scan(Fault):
 
     def start(self, scene: Scene) -> None:
         """Scans begin now."""
-        self._origin = scene.now
+        self._origin, self._scan, self._served = scene.now, 0, 0
 
     def before(self, exchange: Exchange) -> None:
         """Gives the request a place in a scan."""
