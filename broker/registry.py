@@ -72,10 +72,14 @@ class Registry:
         Raises:
             RegistryError: that is not possible, or a newer version made it.
         """
-        with self._connection.transaction(write=False) as db:
-            version = self._schema_version(db)
-        if version < self._migrations[-1].number:
-            self._migrate()
+        try:
+            with self._connection.transaction(write=False) as db:
+                version = self._schema_version(db)
+            if version < self._migrations[-1].number:
+                self._migrate()
+        except RegistryError:
+            self._connection.close()
+            raise
 
     def close(self) -> None:
         """Closes the connection. Idempotent."""

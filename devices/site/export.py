@@ -7,13 +7,16 @@ other than text is quoted, so that any reader gets back what was there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from .content import Form, SiteContent
 from .document import NUMBER_LIKE
+
+_RARE_BREAK: Final = re.compile("[\r\x85\u2028\u2029]")
 
 
 class _Inline(dict[Any, Any]):
@@ -31,10 +34,19 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Text whose breaks the emitter would fold away stands in double quotes, where they are escapes."""
+    style = '"' if _RARE_BREAK.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
 _Dumper.add_representer(
     _Inline,
     lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True),
 )
+
+
+_Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(
     _InlineList,
     lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True),

@@ -53,9 +53,7 @@ TRAPS = [
     "#",
     "@a",
 ]
-texts = st.text(max_size=12).filter(lambda text: text.isprintable()) | st.sampled_from(
-    [*TRAPS, "", " a\nb\n", "ü\u2028"]
-)
+texts = st.text(max_size=12) | st.sampled_from([*TRAPS, "", " a\nb\n", "ü\u2028"])
 names = st.sampled_from(["on", "no", "1e3", "010", "0x1F", "null", "a-b", "état", "x.y", "_", "1.5", "t"])
 finite = st.floats(allow_nan=False, allow_infinity=False)
 seconds = st.integers(1, 50) | st.floats(0.001, 100)
