@@ -85,7 +85,7 @@ class TagCodec:
             Rejected: `bad_args`: wrong type, out of range, no name of the enum, too long, does not fit.
             ValueError: the tag is a bit in a register, which `masks` is for.
         """
-        count, path = self.tag.count, f"values.{self.tag.name}"
+        count, path = self.tag.count, f"rqargs.values.{self.tag.name}"
         if count is None:
             return self._layout.pack([self._raw(value, path)])
         if not isinstance(value, list):
@@ -107,7 +107,7 @@ class TagCodec:
         mask = self._layout.mask
         if not mask:
             raise ValueError(f"{self.tag.name} is no bit in a register: use `encode`")
-        return 0xFFFF ^ mask, mask if self._raw(value, f"values.{self.tag.name}") else 0
+        return 0xFFFF ^ mask, mask if self._raw(value, f"rqargs.values.{self.tag.name}") else 0
 
     # --- raw to value -------------------------------------------------------------------------------
 
@@ -219,7 +219,7 @@ class TagCodec:
 
     def _refuse(self, path: str, why: str) -> NoReturn:
         details: dict[str, Any] = {"path": path}
-        raise failure(Code.BAD_ARGS, f"{path.removeprefix('values.')}: {why}", details=details)
+        raise failure(Code.BAD_ARGS, f"{path.removeprefix('rqargs.values.')}: {why}", details=details)
 
 
 def codecs(profile: Profile) -> dict[str, TagCodec]:

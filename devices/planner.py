@@ -382,7 +382,7 @@ def plan_writes(
         width = len(item.data) // size
         if width > limit:
             message = f"{item.name}: has {width} registers or coils; the device takes {limit} in one write"
-            raise failure(Code.BAD_ARGS, message, details={"path": f"values.{item.name}"})
+            raise failure(Code.BAD_ARGS, message, details={"path": f"rqargs.values.{item.name}"})
         last = spans[-1] if spans else None
         if last is not None and last.table is item.table:
             count = len(last.data) // size

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Final
 
 from ..client.errors import PlcmqError
@@ -28,6 +29,14 @@ QUEUE_LIMIT: Final = 1024  # reads that may wait for one device
 PLAN_CACHE: Final = 256  # plans kept, one for each set of tags
 Complete = Callable[[list[ReadJob]], None]
 ILLEGAL_ADDRESS: Final = 2  # Modbus exception: no such data address
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a set of tags is read: the requests, and the tags that no request can read, each with the reason."""
+
+    spans: list[Span]
+    unreadable: list[tuple[Want, str]]
 
 
 class Reader:
@@ -57,7 +66,7 @@ class Reader:
         self._running: dict[int, ReadJob] = {}  # by job id: in the present round
         self._round: Round | None = None
         self._wake = asyncio.Event()
-        self._plans: dict[frozenset[str], list[Span]] = {}
+        self._plans: dict[frozenset[str], Plan] = {}
         self._wants = {
             name: Want(name, codec.tag.table, codec.tag.address, codec.width)
             for name, codec in kind.codecs.items()
@@ -118,21 +127,20 @@ class Reader:
         for read_job in [*self._waiting.values(), *self._running.values()]:
             self._end(read_job, error)
 
-    def plan(self, tags: frozenset[str]) -> list[Span]:
-        """The fewest spans for the tags, with what is known of the device's limits and holes."""
+    def plan(self, tags: frozenset[str]) -> Plan:
+        """How to read the tags, with what is known of the device's limits and holes."""
         plan = self._plans.get(tags)
         if plan is None:
             if len(self._plans) >= PLAN_CACHE:
                 self._plans.clear()
-            link = self._device.link
-            plan = self._plans[tags] = plan_reads(
-                [self._wants[name] for name in tags],
-                max_registers=link.max_registers,
-                max_coils=link.max_coils,
-                max_gap=link.max_gap,
-                holes=self.holes,
-            )
+            plan = self._plans[tags] = self._new_plan([self._wants[name] for name in tags])
         return plan
+
+    def _new_plan(self, wants: list[Want]) -> Plan:
+        link, holes = self._device.link, self.holes
+        limits = {"max_registers": link.max_registers, "max_coils": link.max_coils}
+        spans = plan_reads(wants, **limits, max_gap=link.max_gap, holes=holes)
+        return Plan(spans, unreadable(wants, **limits, holes=holes))
 
     async def _read_for_ever(self) -> None:
         while True:
@@ -145,11 +153,12 @@ class Reader:
             self._round = None
 
     async def _carry_out(self, round_: Round, lane: Lane, complete: Complete) -> None:
-        for want, why in self._unreadable(round_.tags):
+        plan = self.plan(round_.tags)
+        for want, why in plan.unreadable:
             refused = as_error(self._device, ExceptionReply(0, ILLEGAL_ADDRESS), is_write=False)
             refused.message = f"{self._device.name}: {want.name} cannot be read: {why}"
             complete(round_.failed(Span(want.table, want.address, want.width, (want,)), refused))
-        for span in self.plan(round_.tags):
+        for span in plan.spans:
             try:
                 await self._read_span(round_, span, lane, complete)
             except ExceptionReply as reply:
@@ -159,40 +168,33 @@ class Reader:
             except LinkError as error:
                 complete(round_.failed(span, as_error(self._device, error, is_write=False)))
 
-    async def _read_span(self, round_: Round, span: Span, lane: Lane, complete: Complete) -> None:
-        """Reads one span, unless by the time it is our turn nobody wants it any more."""
+    async def _read_span(self, round_: Round, span: Span, lane: Lane, complete: Complete) -> bool:
+        """Reads one span; false if by the time it is our turn nobody wants it any more."""
         async with self._channel.turn(lane, self._device.id) as turn:
             if not round_.starts(span, self._clock()):
-                return
+                return False
             request = read(span.table, span.address, span.count)
             data = await turn.transact(self._device.unit, request, self._device.link.timeout)
         complete(round_.filled(span, data, self.latest, self._clock()))
+        return True
 
     async def _hunt(self, round_: Round, span: Span, lane: Lane, complete: Complete) -> None:
         """Reads what can be read of a span that the device refused, and learns what cannot."""
         hunt = HoleHunt(span)
         while (part := hunt.part) is not None:
             try:
-                await self._read_span(round_, part, lane, complete)
+                if not await self._read_span(round_, part, lane, complete):
+                    break
             except ExceptionReply as reply:
                 if reply.code != ILLEGAL_ADDRESS:
-                    return
+                    break
                 hunt.report(readable=False)
             except LinkError:
-                return
+                break
             else:
                 hunt.report(readable=True)
         self.holes.update(hunt.holes)
         self._plans.clear()
-
-    def _unreadable(self, tags: Collection[str]) -> list[tuple[Want, str]]:
-        if not self.holes:
-            return []
-        link = self._device.link
-        wants = [self._wants[name] for name in tags]
-        return unreadable(
-            wants, max_registers=link.max_registers, max_coils=link.max_coils, holes=self.holes
-        )
 
     def _complete(self, reads: list[ReadJob]) -> None:
         now = self._clock()

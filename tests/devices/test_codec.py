@@ -183,7 +183,7 @@ def test_a_scaled_value_that_does_not_fit_is_refused():
     codec = make(Type.INT16, scale=0.1)
     assert codec.encode(3276.74) == b"\x7f\xff"
     error = refusal(codec, 3276.76)
-    assert error.details == {"path": "values.t"}
+    assert error.details == {"path": "rqargs.values.t"}
     assert "does not fit into int16" in error.message
 
 
@@ -214,7 +214,7 @@ def test_whole_numbers_are_held_to_their_range(kind):
 
 @pytest.mark.parametrize("value", [True, "5", None, [5], 5.5, math.nan, math.inf, 10**400])
 def test_what_is_no_whole_number_is_refused(value):
-    assert refusal(make(Type.UINT16), value).details == {"path": "values.t"}
+    assert refusal(make(Type.UINT16), value).details == {"path": "rqargs.values.t"}
 
 
 def test_a_whole_float_is_a_whole_number_as_json_schema_has_it():
@@ -249,7 +249,7 @@ def test_minimum_and_maximum_are_checked_on_the_value():
 
 def test_minimum_and_maximum_are_checked_on_each_element():
     error = refusal(make(Type.UINT16, count=3, max=9), [1, 10, 2])
-    assert error.details == {"path": "values.t.1"}
+    assert error.details == {"path": "rqargs.values.t.1"}
 
 
 @pytest.mark.parametrize("value", [[1, 2], [1, 2, 3, 4], 1, "abc", None])
@@ -273,10 +273,10 @@ def test_any_value_is_encoded_or_refused_with_its_path(kind, orders, count, valu
     except Rejected as error:
         path = error.details["path"]
     else:
-        path = "values.t"
+        path = "rqargs.values.t"
         assert len(wire) == 2 * codec.width
         assert codec.encode(codec.decode(wire, 0)) == wire
-    assert path.startswith("values.t")
+    assert path.startswith("rqargs.values.t")
 
 
 # --- enums ------------------------------------------------------------------------------------------

@@ -353,7 +353,7 @@ def test_nothing_else_is_merged_and_the_order_stays(items):
 def test_a_value_that_is_longer_than_a_request_is_refused_and_never_split():
     with pytest.raises(Rejected) as caught:
         plan_writes([item(0, bytes(248))])
-    assert caught.value.details == {"path": "values.holding:0"}
+    assert caught.value.details == {"path": "rqargs.values.holding:0"}
 
 
 @given(
