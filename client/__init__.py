@@ -2,7 +2,8 @@
 (`connect`).
 """
 
-from .aio import AsyncConnection, BoundDevice, connect
+from .aio import AsyncConnection, connect
+from .bound import BoundDevice
 from .endpoint import BadEndpoint
 from .errors import (
     BrokerUnreachable,

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from . import calls
+from .bound import BoundDevice
 from .endpoint import DEFAULT_ENDPOINT, endpoint_of
 from .errors import BrokerUnreachable, Code, PlcmqError
 from .protocol import DEFAULT_TIMEOUT, Codec
@@ -100,23 +101,36 @@ class AsyncConnection:
     # --- opening and closing ---
 
     def __await__(self) -> Generator[Any, None, Self]:
-        return self._open().__await__()
+        return self.open().__await__()
 
     async def __aenter__(self) -> Self:
-        return await self._open()
+        return await self.open()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
 
-    async def _open(self) -> Self:
+    async def open(self, *, check: bool = True) -> Self:
+        """Opens the connection; `async with` and `await` do it by themselves.
+
+        Args:
+            check: make sure that a broker answers. Without that, requests wait for one to come up.
+
+        Raises:
+            BrokerUnreachable: none did within the connect timeout.
+        """
         if self._pump is not None:
             return self
         self._loop = asyncio.get_running_loop()
         self._pump = Pump(self._session, process_context())
         self._loop.add_reader(self._pump.fd, self._read)
         self._tick()
+        if check:
+            await self._check()
+        return self
+
+    async def _check(self) -> None:
         try:
             (await self._exchange({"action": "ping"}, self._connect_timeout, 0.0)).value()
         except BaseException as error:
@@ -124,7 +138,6 @@ class AsyncConnection:
             if isinstance(error, PlcmqError) and error.code is Code.TIMEOUT:
                 raise BrokerUnreachable(self.endpoint, self._connect_timeout) from None
             raise
-        return self
 
     async def close(self) -> None:
         """Closes the connection; calls that still wait fail with `cancelled`. Closing again does nothing."""
@@ -287,44 +300,6 @@ class AsyncConnection:
         self._read()
         self._received_at_tick = pump.received
         self._ticker = loop.call_later(_TICK, self._tick)
-
-
-class BoundDevice:
-    """One device, seen through a connection that others share. Closing is the connection's business."""
-
-    def __init__(self, connection: AsyncConnection, device: str | int) -> None:
-        self.connection = connection
-        self.device = device
-
-    def __repr__(self) -> str:
-        return f"<BoundDevice {self.device!r} of {self.connection!r}>"
-
-    async def request(
-        self,
-        action: str,
-        rqargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        key: str | None = None,
-    ) -> Any:
-        """Asks this device for an action, as `AsyncConnection.request`."""
-        return await self.connection.request(action, rqargs, device=self.device, timeout=timeout, key=key)
-
-    async def read(self, *tags: str, max_age: float | None = None) -> Any:
-        """The value of one tag, or a map of several, as `AsyncConnection.read`."""
-        return await self.connection.read(self.device, *tags, max_age=max_age)
-
-    async def write(self, values: Mapping[str, Any], verify: bool | None = None) -> None:
-        """Writes tags, as `AsyncConnection.write`."""
-        await self.connection.write(self.device, values, verify)
-
-    async def describe(self) -> Any:
-        """What the device can do."""
-        return await self.connection.describe(self.device)
-
-    async def status(self) -> Any:
-        """How the device is."""
-        return await self.connection.status(self.device)
 
 
 def _wake(waiter: _Future) -> None:

@@ -176,7 +176,7 @@ class Session(Generic[Waiter]):
         unsent = self._unsent
         while unsent:
             call = unsent[0]
-            if call.id in self.pending and now < call.deadline:
+            if self.pending.get(call.id) is call and now < call.deadline:
                 if now - call.started > _FRESH:
                     # The broker counts from receipt: what is late already has less time.
                     call.encode(self.codec, call.deadline - now)
@@ -222,7 +222,9 @@ class Session(Generic[Waiter]):
 
     def forget(self, call: Call[Waiter]) -> None:
         """Nobody waits for this call any more."""
-        self.pending.pop(call.id, None)
+        # An id of the caller's own may have passed on to a later call.
+        if self.pending.get(call.id) is call:
+            del self.pending[call.id]
 
     def abandon(self) -> list[Call[Waiter]]:
         """The connection is being closed: every call that still waits gets an error that says so."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import queue
 import select
+import socket
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+import uvicorn
 import zmq
+from fastapi import FastAPI
 from plcmq.client.errors import PlcmqError
 from plcmq.client.protocol import (
     Elapsed,
@@ -144,3 +147,42 @@ def start_broker() -> Iterator[Callable[..., FakeBroker]]:
 @pytest.fixture
 def fake_broker(start_broker: Callable[..., FakeBroker]) -> FakeBroker:
     return start_broker()
+
+
+class Served(uvicorn.Server):
+    """An app under a real uvicorn, in a thread of its own, on a free port."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=5))
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._is_up = threading.Event()
+        self._thread = threading.Thread(
+            target=self.run, args=([self._listener],), name="uvicorn", daemon=True
+        )
+        self._thread.start()
+        assert self._is_up.wait(20)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._is_up.set()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+        self._listener.close()
+
+
+@pytest.fixture
+def serve_app() -> Iterator[Callable[[FastAPI], Served]]:
+    """Serves a FastAPI app with uvicorn; `url` tells where."""
+    served: list[Served] = []
+
+    def serve(app: FastAPI) -> Served:
+        served.append(Served(app))
+        return served[-1]
+
+    yield serve
+    for one in served:
+        one.stop()

@@ -285,3 +285,13 @@ def test_an_id_of_the_callers_own_is_used_once_at_a_time() -> None:
     send_all(one)
     assert one.feed(answer(call)) is call
     start(one, request_id="mine")
+
+
+def test_forgetting_a_call_spares_a_later_one_with_the_same_id() -> None:
+    one = session()
+    first = start(one, request_id="mine")
+    send_all(one)
+    one.feed(answer(first))
+    second = start(one, request_id="mine")
+    one.forget(first)
+    assert one.pending == {"mine": second}

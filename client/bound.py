@@ -1,0 +1,65 @@
+"""One device, seen through an asyncio connection that others share.
+
+Strategy: a view, not a copy: it adds the device to every request and holds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from . import calls
+
+
+class Requester(Protocol):
+    """What a `BoundDevice` needs of a connection."""
+
+    async def request(
+        self,
+        action: str,
+        rqargs: Mapping[str, Any] | None = None,
+        *,
+        device: str | int | None = None,
+        timeout: float | None = None,
+        key: str | None = None,
+    ) -> Any:
+        """Asks a device for an action, and returns its result."""
+        ...
+
+
+class BoundDevice:
+    """One device, seen through a connection that others share. Closing is the connection's business."""
+
+    def __init__(self, connection: Requester, device: str | int) -> None:
+        self.connection = connection
+        self.device = device
+
+    def __repr__(self) -> str:
+        return f"<BoundDevice {self.device!r} of {self.connection!r}>"
+
+    async def request(
+        self,
+        action: str,
+        rqargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        key: str | None = None,
+    ) -> Any:
+        """Asks this device for an action, as `AsyncConnection.request`."""
+        return await self.connection.request(action, rqargs, device=self.device, timeout=timeout, key=key)
+
+    async def read(self, *tags: str, max_age: float | None = None) -> Any:
+        """The value of one tag, or a map of several, as `AsyncConnection.read`."""
+        return calls.read_result(tags, await self.request("read", calls.read_args(tags, max_age)))
+
+    async def write(self, values: Mapping[str, Any], verify: bool | None = None) -> None:
+        """Writes tags, as `AsyncConnection.write`."""
+        await self.request("write", calls.write_args(values, verify))
+
+    async def describe(self) -> Any:
+        """What the device can do."""
+        return await self.request("describe")
+
+    async def status(self) -> Any:
+        """How the device is."""
+        return await self.request("status")
