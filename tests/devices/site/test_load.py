@@ -8,6 +8,7 @@ import pytest
 from plcmq.devices.site.content import SiteContent
 from plcmq.devices.site.load import load_site, parse_site, site_from_map
 from plcmq.devices.site.problems import SiteError
+from plcmq.devices.site.schema import ActionForm, DeviceForm, LinkForm, ProfileForm, StepForm, TagForm
 
 
 def problems_in(text: str) -> list[str]:
@@ -100,3 +101,16 @@ def test_a_file_that_is_not_there_is_a_site_error(tmp_path: Path) -> None:
 
 def test_a_site_without_devices_or_profiles_is_possible() -> None:
     assert parse_site("devices: []") == SiteContent()
+
+
+def test_the_example_in_the_documentation_loads() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "site-file.md").read_text(encoding="utf-8")
+    example = guide.partition("## A complete example")[2].partition("```yaml\n")[2].partition("```")[0]
+    assert len(parse_site(example).devices) == 2
+
+
+def test_the_documentation_knows_every_field() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "site-file.md").read_text(encoding="utf-8")
+    for form in (TagForm, ActionForm, ProfileForm, DeviceForm, LinkForm, StepForm):
+        for name, info in form.model_fields.items():
+            assert f"`{info.alias or name}" in guide, f"{form.__name__}.{name}"
