@@ -26,6 +26,7 @@ from .tcp import explain, keep_alive
 __all__ = ["CLOSE_TIME", "Link", "LinkError", "NoReply", "NotSent"]
 
 CLOSE_TIME: Final = 1.0  # seconds that an orderly close may take before the socket is simply closed
+DROP_TIME: Final = 0.05  # seconds to hear that a connection that nobody has used is gone
 LAST_ID: Final = 0xFFFF  # ids count from 1: devices that do not copy the id answer with 0
 QUARANTINE: Final = 4096  # ids of unanswered requests that are not used again
 SEND_BUFFER: Final = 4096  # bytes that may wait for the device to take them
@@ -311,7 +312,8 @@ class Link(asyncio.Protocol):
         self._on_lost = None
         if self._transport is not None:
             self._transport.abort()
-            await self._gone
+            # uvloop closes a connection whose `create_connection` is cancelled without telling the protocol.
+            await asyncio.wait((self._gone,), timeout=DROP_TIME)
 
     def _fail(self, reason: str) -> None:
         """Gives the connection up from inside; what is in flight fails when the socket is gone."""
