@@ -26,6 +26,7 @@ TRIES_PER_LINK: Final = 2  # unanswered requests after which a connection is not
 SILENT_UNITS: Final = 2  # so many units, and
 SILENT_REQUESTS: Final = 3  # so many requests unanswered with no good reply between: nobody answers
 UNIT_SHARE: Final = 20.0  # a silent unit may cost the others one part in so many of the time
+CLOSED_BY_DEVICE: Final = "the device closed"  # how a link's reason begins when the device ended it
 IDLE_AGE: Final = 0.5  # seconds; a device that closes an unused connection earlier does not want it at all
 
 
@@ -149,7 +150,8 @@ class Health:
         elif not used and age >= IDLE_AGE:
             self.rest("the device closed the unused connection")
         else:
-            self._failed(now, self._closed_early(used) if reason.startswith("the device closed") else reason)
+            early = reason.startswith(CLOSED_BY_DEVICE)
+            self._failed(now, self._closed_early(used) if early else f"{self._endpoint}: {reason}")
 
     def renew(self, reason: str) -> None:
         """The connection is replaced because we want another one."""

@@ -46,7 +46,7 @@ class _Pending:
 
 
 class Link(asyncio.Protocol):
-    """A connection. `open` makes one; it ends with `close`.
+    """A connection. `open` makes one; it ends with `close`, also after the device has ended it.
 
     Attributes:
         any_unit: whether replies from another unit id count.
@@ -73,6 +73,7 @@ class Link(asyncio.Protocol):
         self._unanswered: dict[int, None] = {}  # ids in quarantine, the oldest first
         self._id = first_id - 1
         self._full = False  # the send buffer
+        self._broken = False  # whether what comes in means nothing any more
         self._reason = "not connected"  # why nothing can be sent; empty while something can
         self._on_lost = on_lost
         self._on_settled = on_settled
@@ -234,6 +235,8 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes came, in pieces of any size."""
         self.bytes_received += len(data)
+        if self._broken:
+            return
         try:
             for number, unit, pdu in self._framer.feed(data):
                 self._answered(number, unit, pdu)
@@ -266,9 +269,7 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone, whoever closed it."""
         self._stop(f"the connection was lost ({explain(exc)})" if exc else "the connection was closed")
-        pending, self._pending = self._pending, {}
-        for one in pending.values():
-            self._settle(one, NoReply(self._reason))
+        self._abandon_all()
         if not self._gone.done():
             self._gone.set_result(None)
 
@@ -296,11 +297,7 @@ class Link(asyncio.Protocol):
         if transport is None:
             return
         try:
-            if not transport.is_closing():
-                if transport.can_write_eof():
-                    transport.write_eof()
-                else:
-                    transport.close()
+            self._half_close()
             await asyncio.wait((self._gone,), timeout=deadline)
         finally:
             if not self._gone.done():
@@ -316,10 +313,26 @@ class Link(asyncio.Protocol):
             await asyncio.wait((self._gone,), timeout=DROP_TIME)
 
     def _fail(self, reason: str) -> None:
-        """Gives the connection up from inside; what is in flight fails when the socket is gone."""
+        """Gives the connection up from inside, with FIN; what is in flight fails at once."""
         self._stop(reason)
-        if self._transport is not None:
-            self._transport.close()
+        self._broken = True
+        self._abandon_all()
+        self._half_close()
+
+    def _half_close(self) -> None:
+        """Sends FIN and goes on listening, so that the device has closed its side before we count it gone."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()
+
+    def _abandon_all(self) -> None:
+        pending, self._pending = self._pending, {}
+        for one in pending.values():
+            self._settle(one, NoReply(self._reason))
 
     def _stop(self, reason: str) -> None:
         """From here on nothing is sent; the first reason counts."""
