@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._replies: list[bytes] = []  # to what has come together
         self._line: deque[Exchange] = deque()
         self._planned = 0.0  # when the last reply in line leaves
+        self._sending = 0.0  # until when the pieces of a reply leave
         self._timer: asyncio.TimerHandle | None = None
         self._replied: float | None = None
         self._last = -1  # transaction id of the request before
@@ -125,10 +126,8 @@ class Connection(asyncio.Protocol):
         """Sends what is ready after so many requests came together."""
         evidence = self._evidence
         evidence.requests += count
-        waiting = max(len(self._line), len(self._replies))
-        if waiting > evidence.outstanding_peak:
-            evidence.outstanding_peak = waiting
         if self._replies:
+            evidence.outstanding_peak = max(evidence.outstanding_peak, len(self._replies))
             self._write(b"".join(self._replies))
             self._replies.clear()
         if self._line:
@@ -160,6 +159,9 @@ class Connection(asyncio.Protocol):
         )
         exchange.execute_at = exchange.reply_at = now
         self._endpoint.consider(exchange)
+        self._evidence.outstanding_peak = max(self._evidence.outstanding_peak, exchange.waiting)
+        if exchange.silent and not exchange.execute and exchange.close is None:
+            return
         exchange.reply_at = max(exchange.reply_at, exchange.execute_at)
         self._planned = max(self._planned, exchange.reply_at)
         self._line.append(exchange)
@@ -176,8 +178,8 @@ class Connection(asyncio.Protocol):
             if head.executed_at is None:
                 self._execute(head, now)
                 self._planned = max(self._planned, head.reply_at)
-            if head.reply_at > now:
-                return self._wait_for(head.reply_at)
+            if (at := max(head.reply_at, self._sending)) > now:
+                return self._wait_for(at)
             self._line.popleft()
             self._send(head)
 
@@ -202,9 +204,11 @@ class Connection(asyncio.Protocol):
                 self._loop.call_later(wait, self._write, piece)
             else:
                 self._write(piece)
+        length = max(0, len(exchange.frames) - 1) * PIECE_GAP
+        if length and not exchange.late_by:
+            self._sending = monotonic() + length
         if exchange.close is not None:
-            wait = exchange.late_by + max(0, len(exchange.frames) - 1) * PIECE_GAP
-            if wait:
+            if wait := exchange.late_by + length:
                 self._loop.call_later(wait, self.end, exchange.close)
             else:
                 self.end(exchange.close)

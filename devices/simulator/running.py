@@ -79,7 +79,8 @@ class RunningSimulator:
         async def run() -> Result:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._running()).result()
+        loop = self._running()
+        return asyncio.run_coroutine_threadsafe(run(), loop).result()
 
     def snapshot(self, plc: SimulatedPlc | None = None) -> dict[str, Json]:
         """The evidence of a PLC now; see `Evidence`."""
@@ -93,16 +94,18 @@ class RunningSimulator:
         Raises:
             TimeoutError: it did not hold within so many seconds.
         """
-        waiting = (plc or self.plc).evidence.wait_until(condition, within)
-        asyncio.run_coroutine_threadsafe(waiting, self._running()).result()
+        loop, evidence = self._running(), (plc or self.plc).evidence
+        asyncio.run_coroutine_threadsafe(evidence.wait_until(condition, within), loop).result()
 
     def unplug(self, how: Close = Close.RST, plc: SimulatedPlc | None = None) -> None:
         """Closes the port and ends every connection; returns when they are gone."""
-        asyncio.run_coroutine_threadsafe((plc or self.plc).unplug(how), self._running()).result()
+        loop = self._running()
+        asyncio.run_coroutine_threadsafe((plc or self.plc).unplug(how), loop).result()
 
     def plug_in(self, plc: SimulatedPlc | None = None) -> None:
         """Listens again, on the same port."""
-        asyncio.run_coroutine_threadsafe((plc or self.plc).plug_in(), self._running()).result()
+        loop = self._running()
+        asyncio.run_coroutine_threadsafe((plc or self.plc).plug_in(), loop).result()
 
     @contextmanager
     def fault(self, fault: AnyFault, plc: SimulatedPlc | None = None) -> Iterator[AnyFault]:

@@ -91,11 +91,13 @@ class Server:
         self.endpoint.faults.append(fault)
         with self._scene() as scene:
             fault.start(scene)
+        self.endpoint.count_faults()
         self.attend()
 
     def remove(self, fault: Fault) -> None:
         """Takes a fault out again. What it has done to requests under way stays done."""
         if fault in self.endpoint.faults:
+            self.endpoint.count_faults()
             self.endpoint.faults.remove(fault)
             with self._scene() as scene:
                 fault.stop(scene)
