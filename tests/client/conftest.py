@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from pathlib import Path
 
 import pytest
 
 
-@pytest.fixture
-def held() -> Callable[[], tuple[int, int]]:
-    """Counts the descriptors and the threads of this process, those of ZeroMQ included."""
+class Held:
+    """The descriptors and the threads that this process has when this is made, ZeroMQ's included."""
 
-    def count() -> tuple[int, int]:
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    def nothing_new(self) -> bool:
+        """Whether there are no more now. The kernel takes a moment to clear away what has ended."""
+        for _ in range(100):
+            if all(now <= before for now, before in zip(self._now(), self._before, strict=True)):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _now(self) -> tuple[int, int]:
         return len(list(Path("/proc/self/fd").iterdir())), len(list(Path("/proc/self/task").iterdir()))
 
-    return count
+
+@pytest.fixture
+def held() -> type[Held]:
+    """To be called where the counting begins."""
+    return Held
