@@ -14,6 +14,7 @@ from ..devices.model import Device
 from ..devices.requests import CompiledProfile
 from ..devices.site.compile import compile_device, compile_profile
 from ..devices.site.content import Form, Snapshot
+from ..devices.site.diff import same
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Entry:
 
     def same_definition(self, other: Entry) -> bool:
         """Whether a host that serves the one serves the other."""
-        return self.form == other.form and self.kind.form == other.kind.form
+        return same(self.form, other.form) and same(self.kind.form, other.kind.form)
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,13 @@ def build(snapshot: Snapshot, before: Catalogue) -> Catalogue:
 
 def _kind(name: str, form: Form, before: Catalogue) -> Kind:
     known = before.kinds.get(name)
-    if known is not None and known.form == form:
+    if known is not None and same(known.form, form):
         return known
     return Kind(form, CompiledProfile(compile_profile(name, form)))
 
 
 def _entry(form: Form, kind: Kind, before: Catalogue) -> Entry:
     known = before.devices.get(form["id"])
-    if known is not None and known.kind is kind and known.form == form:
+    if known is not None and known.kind is kind and same(known.form, form):
         return known
     return Entry(form, compile_device(form), kind)

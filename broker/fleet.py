@@ -191,6 +191,11 @@ class Fleet:
                 self._release(device)
 
     @property
+    def has_hosts_elsewhere(self) -> bool:
+        """Whether hosts in other processes are members."""
+        return any(host != LOCAL for host in self.hosts)
+
+    @property
     def waits_for_release(self) -> bool:
         """Whether a host still has to say that it has closed a socket."""
         return any(seat.releasing for seat in self._seats.values())

@@ -29,5 +29,16 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
             " enabled BOOLEAN NOT NULL, definition TEXT NOT NULL)",
         ),
     ),
+    Migration(
+        2,
+        (
+            # `reply` is JSON text; without one, the command was handed over and never heard of again.
+            "CREATE TABLE plcmq_journal (scope TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL,"
+            " reply TEXT, created DOUBLE PRECISION NOT NULL, PRIMARY KEY (scope, key))",
+            "CREATE INDEX plcmq_journal_created ON plcmq_journal (created)",
+            # Whether hosts in other processes may hold sockets to PLCs: 1 from their joining to our end.
+            "ALTER TABLE plcmq_meta ADD COLUMN hosts_elsewhere INTEGER NOT NULL DEFAULT 0",
+        ),
+    ),
 )
 """All migrations, in order. A published one is never changed: what comes later is a new one."""

@@ -21,7 +21,9 @@ from urllib.parse import urlsplit
 from peewee import (
     BigIntegerField,
     BooleanField,
+    CompositeKey,
     Database,
+    DoubleField,
     IntegerField,
     InterfaceError,
     Model,
@@ -58,6 +60,7 @@ class MetaRow(Model):
     schema_version = IntegerField()  # number of the last migration
     revision = BigIntegerField()  # grows with every change of profiles or devices
     created = TextField()  # UTC, ISO 8601
+    hosts_elsewhere = IntegerField()  # 1: hosts in other processes may hold sockets to PLCs
 
     class Meta:
         """Where it is."""
@@ -91,6 +94,22 @@ class DeviceRow(Model):
         table_name = "plcmq_devices"
 
 
+class JournalRow(Model):
+    """One keyed command."""
+
+    scope = TextField()  # of the key: the client's identity
+    key = TextField()
+    digest = TextField()  # hash of device, action and arguments
+    reply = TextField(null=True)  # as JSON; none: nobody heard what came of it
+    created = DoubleField()  # seconds since the epoch
+
+    class Meta:
+        """Where it is."""
+
+        table_name = "plcmq_journal"
+        primary_key = CompositeKey("scope", "key")
+
+
 # --- connections ------------------------------------------------------------------------------------
 
 
@@ -101,12 +120,13 @@ class Connection:
         url: `sqlite:///plcmq.db` (four slashes for an absolute path) or `postgresql://user@host/name`.
         timeout: seconds to wait for a lock that another program holds.
         create: whether a SQLite file that does not exist is made.
+        durable: whether what is committed survives a power failure too, at the price of one flush each.
 
     Raises:
         RegistryError: the URL names no database that plcmq can use.
     """
 
-    def __init__(self, url: str, *, timeout: float, create: bool) -> None:
+    def __init__(self, url: str, *, timeout: float, create: bool = True, durable: bool = False) -> None:
         self._create = create
         self._timeout = timeout
         self._path: str | None = None
@@ -122,8 +142,9 @@ class Connection:
             )
         elif url.startswith(_SQLITE) and len(url) > len(_SQLITE):
             self._place = self._path = url.removeprefix(_SQLITE)
+            pragmas = _PRAGMAS | {"synchronous": 2} if durable else _PRAGMAS
             self._db = SqliteDatabase(
-                self._path, pragmas=_PRAGMAS, timeout=timeout, lock_type="immediate", autoconnect=False
+                self._path, pragmas=pragmas, timeout=timeout, lock_type="immediate", autoconnect=False
             )
         else:
             raise RegistryError(_wrong_url(url))

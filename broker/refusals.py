@@ -55,6 +55,17 @@ def host_silent(device: str, *, is_read: bool) -> PlcmqError:
     return failure(Code.OUTCOME_UNKNOWN, message)
 
 
+def in_progress() -> PlcmqError:
+    """The same command, with the same key, is still under way."""
+    message = "the first request with this key is still under way; ask again with the key for its reply"
+    return failure(Code.IN_PROGRESS, message, details={"retry_after": RETRY_AFTER})
+
+
+def expired(device: str) -> PlcmqError:
+    """The caller's time was up before the request could go to its host."""
+    return failure(Code.EXPIRED, f"{device}: the request's time was up before it reached the device")
+
+
 def cancelled() -> PlcmqError:
     """The caller took the request back before a host had it."""
     return failure(Code.CANCELLED, "cancelled by its caller before it reached a device host")

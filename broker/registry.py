@@ -161,6 +161,16 @@ class Registry:
             DeviceRow.delete().where(DeviceRow.id == _find(db, device)).execute(db)
             _advance(db)
 
+    def hosts_elsewhere(self) -> bool:
+        """Whether hosts in other processes may hold sockets to PLCs, as far as the last broker knew."""
+        with self._connection.transaction(write=False) as db:
+            return bool(MetaRow.select(MetaRow.hosts_elsewhere).scalar(db))
+
+    def note_hosts_elsewhere(self, there_are: bool) -> None:
+        """Notes whether hosts in other processes may hold sockets to PLCs; that is no new revision."""
+        with self._connection.transaction(write=True) as db:
+            MetaRow.update(hosts_elsewhere=int(there_are)).execute(db)
+
     # --- schema
 
     def _schema_version(self, db: Database) -> int:

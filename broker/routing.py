@@ -21,8 +21,8 @@ from ..client.protocol import (
     encode,
     failure_map,
     parse_request,
+    reply_map,
     request_from_map,
-    success_map,
 )
 from ..devices.describe import describe
 from ..devices.hostwire import Message
@@ -32,6 +32,7 @@ from ..devices.requests import READS, bad_args, only
 from . import refusals
 from .catalogue import Catalogue
 from .fleet import Fleet, HostId
+from .keyed import Content, KeyedCommands, KeyId, Order, Record, digest_of
 from .overview import TELLS, Overview
 from .pending import Batch, Pending
 
@@ -48,6 +49,7 @@ class Router:
     Attributes:
         replies: envelopes and bodies that are to be sent to clients.
         news: changes of devices' states, to be logged.
+        keyed: commands with a key; its outbox is for the journal.
         fleet: the hosts; its outbox is to be sent to them.
         overview: what the broker tells about itself.
     """
@@ -63,6 +65,8 @@ class Router:
         self._pending: dict[int, Pending] = {}  # by job
         self._by_client: dict[tuple[bytes, RequestId], Pending] = {}
         self._parked: list[tuple[Pending, Job]] = []  # their devices are moving between hosts
+        self._now = 0.0  # monotonic seconds of the last call
+        self.keyed = KeyedCommands(self._hand_over, self._answer_keyed)
 
     @property
     def pending(self) -> int:
@@ -73,6 +77,7 @@ class Router:
 
     def receive(self, envelope: Envelope, body: bytes, now: float) -> None:
         """A message of a client; its reply follows, now or later."""
+        self._now = now
         self.overview.requests += 1
         try:
             request = parse_request(body, self._limits)
@@ -84,7 +89,7 @@ class Router:
 
     def refuse(self, envelope: Envelope, malformed: MalformedRequest) -> None:
         """Answers a message that is no request."""
-        self._count(malformed.error)
+        self._count(malformed.error.code)
         self._reply(envelope, encode(malformed.codec, failure_map(malformed.id, malformed.error)))
 
     def _start(self, pending: Pending, request: Request, now: float) -> None:
@@ -139,6 +144,8 @@ class Router:
         target = self._by_client.get((pending.client, request_id))
         if target is None:
             self._finish(pending, now, result={"cancelled": False})
+        elif target.waits_here and self.keyed.is_under_way(target.job):
+            self._finish(pending, now, result={"cancelled": False})
         elif target.host is None:
             self._unpark(target)
             self._finish(target, now, error=refusals.cancelled())
@@ -166,7 +173,26 @@ class Router:
         host = self.fleet.host_of(entry.device.id)
         if host is None and not self.fleet.is_moving(entry.device.id):
             raise refusals.no_host(pending.name)
-        self._send(pending, self._new_job(pending, entry.device.id, request.action, args), host)
+        job = self._new_job(pending, entry.device.id, request.action, args)
+        if request.key is None or pending.is_read:
+            self._send(pending, job, host)
+        else:
+            self._start_keyed(pending, job, request)
+
+    def _start_keyed(self, pending: Pending, job: Job, request: Request) -> None:
+        key = KeyId("", request.key or "")
+        pending.waits_here = True
+        self.keyed.start(key, digest_of(job.device, job.action, request.rqargs), pending, job)
+        self._track(pending)
+
+    def _hand_over(self, pending: Pending, job: Job) -> None:
+        """The journal has a keyed command on record: now it may go to its host."""
+        pending.waits_here = False
+        host = self.fleet.host_of(job.device)
+        if host is None and not self.fleet.is_moving(job.device):
+            self._finish(pending, self._now, error=refusals.no_host(pending.name))
+        else:
+            self._send(pending, job, host)
 
     def _new_job(self, pending: Pending, device: int, action: str, args: dict[str, Any]) -> Job:
         pending.job, pending.device = self._next_job, device
@@ -175,18 +201,22 @@ class Router:
 
     def _send(self, pending: Pending, job: Job, host: HostId | None) -> None:
         pending.host = host
-        self._pending[job.id] = pending
-        if pending.id is not None:
-            self._by_client[pending.client, pending.id] = pending
+        self._track(pending)
         if host is None:
             self._parked.append((pending, job))
         else:
             self.fleet.outbox.append((host, job))
 
+    def _track(self, pending: Pending) -> None:
+        self._pending[pending.job] = pending
+        if pending.id is not None:
+            self._by_client[pending.client, pending.id] = pending
+
     # --- from hosts --------------------------------------------------------------------------------
 
     def from_host(self, host: HostId, message: Message, now: float) -> None:
         """A message of a host."""
+        self._now = now
         match message:
             case Done():
                 self._done(message, now)
@@ -225,6 +255,18 @@ class Router:
         self.fleet.lose(host, now)
         self._after_changes(now)
 
+    # --- from the journal --------------------------------------------------------------------------
+
+    def journalled(self, done: Iterable[tuple[Order, Record | None]], now: float) -> None:
+        """What the journal has done."""
+        self._now = now
+        self.keyed.journalled(done)
+
+    def journal_failed(self, orders: Iterable[Order], reason: str, now: float) -> None:
+        """What the journal could not do."""
+        self._now = now
+        self.keyed.failed(orders, reason)
+
     # --- time and changes --------------------------------------------------------------------------
 
     def set_catalogue(self, catalogue: Catalogue, now: float) -> None:
@@ -236,10 +278,16 @@ class Router:
 
     def tick(self, now: float) -> None:
         """Ends what has waited too long; to be called a few times a second."""
+        self._now = now
         self.fleet.tick(now)
         self._after_changes(now)
-        for pending in [p for p in self._pending.values() if now > p.deadline + GRACE]:
-            self._finish(pending, now, error=refusals.host_silent(pending.name, is_read=pending.is_read))
+        for pending in list(self._pending.values()):
+            if pending.waits_here and now > pending.deadline:
+                under_way = self.keyed.is_under_way(pending.job)
+                error = refusals.in_progress() if under_way else refusals.expired(pending.name)
+                self._finish(pending, now, error=error)
+            elif now > pending.deadline + GRACE:
+                self._finish(pending, now, error=refusals.host_silent(pending.name, is_read=pending.is_read))
 
     def abandon(self, now: float) -> None:
         """Answers whatever is still on its way: the broker ends."""
@@ -288,34 +336,46 @@ class Router:
         error: PlcmqError | None = None,
         elapsed: Elapsed | None = None,
     ) -> None:
-        """Answers a request, once and for all."""
+        """Ends a request; it is answered once and for all, a keyed one when its reply is on record."""
+        if error is None:
+            content: Content = {"ok": True, "result": result}
+        else:
+            content = {"ok": False, "error": error.to_map()}
+        outcome = None if error is None else error.outcome
+        if pending.job and self.keyed.finish(pending.job, content, outcome):
+            return
+        self._answer(pending, content, elapsed or Elapsed(now - pending.received))
+
+    def _answer_keyed(self, pending: Pending, content: Content, replayed: bool) -> None:
+        """Answers a keyed command as the journal has it."""
+        if replayed:
+            content = {**content, "replayed": True}
+        self._answer(pending, content, Elapsed(self._now - pending.received))
+
+    def _answer(self, pending: Pending, content: Content, elapsed: Elapsed) -> None:
         if pending.job:
             self._pending.pop(pending.job, None)
             key = (pending.client, pending.id)
             if self._by_client.get(key) is pending:
                 del self._by_client[key]
-        if elapsed is None:
-            elapsed = Elapsed(now - pending.received)
-        if error is None:
-            reply = success_map(pending.id, result, elapsed)
-        else:
-            self._count(error)
-            reply = failure_map(pending.id, error, elapsed)
+        reply = reply_map(pending.id, content, elapsed)
+        if not content["ok"]:
+            self._count(content["error"]["code"])
         if pending.batch is None:
             self._reply(pending.envelope, encode(pending.codec, reply))
         else:
-            self._finish_part(pending.batch, pending.place, reply, now)
+            self._finish_part(pending.batch, pending.place, reply)
 
-    def _finish_part(self, batch: Batch, place: int, reply: dict[str, Any], now: float) -> None:
+    def _finish_part(self, batch: Batch, place: int, reply: dict[str, Any]) -> None:
         batch.replies[place] = reply
         batch.missing -= 1
         if not batch.missing:
-            self._finish(batch.pending, now, result={"replies": batch.replies})
+            self._finish(batch.pending, self._now, result={"replies": batch.replies})
 
     def _reply(self, envelope: Envelope, body: bytes) -> None:
         self.overview.replies += 1
         self.replies.append((envelope, body))
 
-    def _count(self, error: PlcmqError) -> None:
+    def _count(self, code: str) -> None:
         errors = self.overview.errors
-        errors[error.code] = errors.get(error.code, 0) + 1
+        errors[code] = errors.get(code, 0) + 1

@@ -20,8 +20,10 @@ from typing import Final
 from ..client.endpoint import endpoint_of
 from ..client.transport import ZmqContext, ZmqSocket, bind_router, bound_endpoint, new_context
 from . import catalogue
+from .bookkeeper import Bookkeeper
 from .config import ServeSettings
 from .fleet import FENCE, Fleet
+from .journal import Journal, JournalThread
 from .overview import Overview
 from .registry import Registry, RegistryThread
 from .routing import Router
@@ -75,8 +77,10 @@ async def serve(
         context = await stack.enter_async_context(_context(max_clients))
         front = stack.enter_context(bind_router(context, endpoint_of(settings.bind)))
         back = stack.enter_context(bind_router(context, endpoint_of(settings.host_bind)))
-        server = Server(_router(settings, False), front, back)
+        server = Server(_router(settings, await registry.run(Registry.hosts_elsewhere)), front, back)
         await _load(registry, server)
+        journal = await stack.enter_async_context(JournalThread(Journal(settings.registry)))
+        await stack.enter_async_context(_journalled(server, journal))
         await stack.enter_async_context(_served(server, settings, registry, stop))
         if ready is not None:
             ready(_serving(server, front, back, max_clients))
@@ -105,6 +109,20 @@ async def _context(max_clients: int) -> AsyncIterator[ZmqContext]:
 
 
 @asynccontextmanager
+async def _journalled(server: Server, journal: JournalThread) -> AsyncIterator[None]:
+    """Keeps the journal inside the block."""
+    bookkeeper = Bookkeeper(server.router, journal, server.flush)
+    server.on_orders = bookkeeper.wake
+    task = asyncio.create_task(bookkeeper.keep(), name="keep the journal")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await bookkeeper.carry_out()
+
+
+@asynccontextmanager
 async def _served(
     server: Server, settings: ServeSettings, registry: RegistryThread, stop: asyncio.Event
 ) -> AsyncIterator[None]:
@@ -119,6 +137,8 @@ async def _served(
         watch.cancel()
         await asyncio.wait([watch])
         await _drain(server, settings.drain)
+        if not server.router.fleet.waits_for_release:
+            await registry.run(lambda r: r.note_hosts_elsewhere(False))
         if host is not None:
             await host.close()
         server.flush()
@@ -149,14 +169,18 @@ async def _load(registry: RegistryThread, server: Server) -> None:
 
 
 async def _watch(registry: RegistryThread, server: Server) -> None:
-    """Follows the registry: a change reaches the broker within a second."""
+    """Follows the registry, and notes in it whether hosts are about that would survive our crash."""
+    noted = await registry.run(Registry.hosts_elsewhere)
     while True:
-        await asyncio.sleep(REGISTRY_INTERVAL)
         try:
             if await registry.revision() != server.router.overview.catalogue.revision:
                 await _load(registry, server)
+            if not noted and server.router.fleet.has_hosts_elsewhere:
+                await registry.run(lambda r: r.note_hosts_elsewhere(True))
+                noted = True
         except Exception:  # the boundary of this task: whatever is wrong with the registry, devices go on
             logger.exception("the registry cannot be read; the devices stay as they were")
+        await asyncio.sleep(REGISTRY_INTERVAL)
 
 
 def _raise_descriptor_limit() -> int:

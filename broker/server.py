@@ -41,6 +41,7 @@ class Server:
     """Moves messages between the sockets, the router and the device host of this process.
 
     Attributes:
+        on_orders: called when the router has orders for the journal.
         missed_edges: messages that only the tick found; 0 unless something is wrong.
     """
 
@@ -57,6 +58,7 @@ class Server:
         self._flush_due = False
         self._tick_timer: asyncio.TimerHandle | None = None
         self._noted: set[tuple[bytes, str]] = set()
+        self.on_orders: Callable[[], None] = lambda: None
         self._awaited: tuple[Callable[[], bool], asyncio.Event] | None = None
 
     def start(self) -> None:
@@ -164,6 +166,8 @@ class Server:
                 self._send_to_hosts()
             if router.replies:
                 self._send_replies()
+        if router.keyed.outbox:
+            self.on_orders()
         if router.news:
             self._log_news()
         if is_readable(self._front):

