@@ -3,7 +3,8 @@
 Strategy: while no fault is at work, everything that arrived together is answered in one go, without a task
 and without an object per request. With faults, each request becomes an `Exchange` that waits in line for
 its time to be executed and its time to be answered; replies leave in the order of the requests unless a
-fault wants one late. A master's FIN and its reset are told apart by what the transport says first: an end
+fault wants one late. What has arrived is executed even when its master has gone meanwhile, as in a real PLC.
+A master's FIN and its reset are told apart by what the transport says first: an end
 of file, or an error.
 """
 
@@ -90,7 +91,6 @@ class Connection(asyncio.Protocol):
         """The connection is over. EPIPE says that a FIN came before the reset."""
         if self.gone.done():
             return
-        self._forget()
         polite = exc is None or isinstance(exc, BrokenPipeError)
         self._evidence.sockets.remove(self._ended or (Ending.FIN if polite else Ending.RST))
         self.gone.set_result(None)
@@ -171,6 +171,8 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if not self._endpoint.serving:
+            self._line.clear()
         while self._line:
             head, now = self._line[0], self._time()
             if head.execute_at > now:

@@ -21,6 +21,7 @@ class Endpoint:
         unit_missing: exception code that answers for a unit that is not there; `None`: silence.
         any_unit: the only unit answers whatever unit id is asked for, as many PLCs do.
         evidence: what it saw.
+        serving: it runs; what is still in line when it stops is dropped.
         faults: those at work, in the order in which they are asked.
         observers: called after each accepted write with the unit, what was written, and the time.
     """
@@ -30,6 +31,7 @@ class Endpoint:
         self.unit_missing: int | None = NO_RESPONSE
         self.any_unit = False
         self.evidence = Evidence()
+        self.serving = False
         self.faults: list[Fault] = []
         self.observers: list[Callable[[Unit, Change, float], None]] = []
 

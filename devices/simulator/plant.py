@@ -7,6 +7,7 @@ memory has what a real PLC of this profile would have.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 from collections.abc import Callable, Collection
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
+from ...client.errors import PlcmqError
 from ..codec import TagCodec, UndecodableValue, codecs
 from ..layout import RANGES
 from ..model import Profile, Tag, Type, Value
@@ -66,7 +68,7 @@ class Plant:
         self._lives: dict[str, Life] = {}
         self.rest = at_rest(profile)
         for name, value in self.rest.items():
-            self._put(name, value)
+            self._become(name, value)
         if self.pace.tick is not None:
             self._lives = lives(profile, Random(seed), self._number)
 
@@ -121,14 +123,13 @@ class Plant:
 
     def _pull(self, name: str, differs: bool, now: float) -> None:
         """Starts the handshakes of a trigger that was written. A boolean needs an edge."""
-        value = self.get(name)
+        value, tag = self._value(name), self._codecs[name].tag
         for handshake in self._handshakes:
             if handshake.trigger != name:
                 continue
             wanted = handshake.value
-            if not isinstance(wanted, AnyValue) and (value != wanted or not differs):
-                continue
-            self._start(handshake, now)
+            if isinstance(wanted, AnyValue) or (differs and value in (wanted, _named(tag, wanted))):
+                self._start(handshake, now)
 
     def _differs(self, codec: TagCodec, change: Change) -> bool:
         if codec.tag.type is not Type.BOOL:
@@ -159,8 +160,8 @@ class Plant:
             if any(tag in other.before for tag in stage.values):
                 self._finish(other, keep=stage.values)
         for name, value in stage.values.items():
-            play.before.setdefault(name, self.rest.get(name, self.get(name)))
-            self._put(name, self.get(value.tag) if isinstance(value, Copy) else value)
+            play.before.setdefault(name, self.rest.get(name, self._value(name)))
+            self._become(name, self._value(value.tag) if isinstance(value, Copy) else value)
         for name in stage.counters:
             number = self._number(name)
             self._put_number(name, 0 if number is None else number + 1)
@@ -178,7 +179,7 @@ class Plant:
         self._plays.remove(play)
         for name, value in play.before.items():
             if name not in keep:
-                self._put(name, value)
+                self._become(name, value)
 
     # --- tags ---------------------------------------------------------------------------------------
 
@@ -188,11 +189,15 @@ class Plant:
         if self.pace.tick is not None:
             self._later(now + self.pace.tick, lambda at: self._live(began, at))
 
-    def _number(self, name: str) -> float | None:
+    def _value(self, name: str) -> Value:
+        """The value of a tag; `None` where a master has left bits that are no value of its type."""
         try:
-            value = self.get(name)
+            return self.get(name)
         except UndecodableValue:
             return None
+
+    def _number(self, name: str) -> float | None:
+        value = self._value(name)
         return float(value) if isinstance(value, int | float) else None
 
     def _put_number(self, name: str, number: float) -> None:
@@ -205,6 +210,11 @@ class Plant:
             number = int(number) if number <= (high if tag.max is None else tag.max) else max(low, 0)
         self._put(name, _within(tag, number))
 
+    def _become(self, name: str, value: Value) -> None:
+        """Sets what an action expects. What the tag cannot hold it never gets: the action waits in vain."""
+        with contextlib.suppress(PlcmqError):
+            self._put(name, value)
+
     def _put(self, name: str, value: Value) -> None:
         codec = self._codecs[name]
         tag = codec.tag
@@ -214,6 +224,11 @@ class Plant:
             self.unit.store(tag.table, tag.address, (current & keep | put & ~keep).to_bytes(2))
         else:
             self.unit.store(tag.table, tag.address, codec.encode(value))
+
+
+def _named(tag: Tag, value: Value) -> Value:
+    """The name of a number, where the tag has names."""
+    return tag.enum.get(value, value) if tag.enum and isinstance(value, int) else value
 
 
 def _within(tag: Tag, number: float) -> float:

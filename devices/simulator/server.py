@@ -36,6 +36,7 @@ class Server:
         self.endpoint = endpoint
         self.host, self.port = host, port
         self.connections: list[Connection] = []
+        endpoint.serving = True
         self._loop = asyncio.get_running_loop()
         self._plugged = False
         self._number = 0
@@ -55,6 +56,7 @@ class Server:
 
     async def stop(self) -> None:
         """Stops listening and closes every connection with FIN; returns when all are gone."""
+        self.endpoint.serving = False
         self.unplug(Close.FIN)
         await self.emptied()
         self._reservation.close()

@@ -3,11 +3,27 @@
 import asyncio
 from time import monotonic
 
+import pytest
+from plcmq.devices.simulator.fault import Exchange, Peer, Scene
 from plcmq.devices.simulator.pace import Busy, Delay, InFlight, MinGap, Overflow, Scan, Violation, WarmUp
 from plcmq.devices.simulator.plc import SimulatedPlc
 
 READ = "03 0000 0001"
 GOOD = "03020000"
+
+
+@pytest.fixture
+def arrive():
+    """Lets a fault decide about a read that arrives, in simulated time."""
+
+    def decide(fault, at, free=None):
+        free = at if free is None else free
+        pdu = bytes.fromhex(READ)
+        exchange = Exchange(Peer(1, 0.0, at), 1, 1, pdu, at, 1, free, None, None, execute_at=at)
+        fault.before(exchange)
+        return exchange
+
+    return decide
 
 
 async def took(master, count):
@@ -25,13 +41,14 @@ async def test_a_slow_plc_takes_its_time_for_each_request(join):
         assert await took(await join(plc), 5) >= 0.1
 
 
-async def test_overlapping_delays_are_a_slow_network(plc, master):
-    with plc.fault(Delay(seconds=0.2, overlap=True)):
-        assert 0.2 <= await took(master, 5) < 1.0
+async def test_overlapping_delays_are_a_slow_network(arrive):
+    one_by_one, overlapping = Delay(seconds=2.0), Delay(seconds=2.0, overlap=True)
+    assert [arrive(one_by_one, 10.0, free=free).execute_at for free in (10.0, 12.0)] == [12.0, 14.0]
+    assert [arrive(overlapping, 10.0, free=free).execute_at for free in (10.0, 12.0)] == [12.0, 12.0]
 
 
 async def test_a_write_is_applied_at_the_end_of_its_time(plc, master):
-    with plc.fault(Delay(seconds=0.05)):
+    with plc.fault(Delay(seconds=0.3)):
         master.send("06 0000 0007")
         await plc.evidence.wait_until(lambda e: e.requests == 1)
         assert plc.unit.holding[0] == 0
@@ -39,16 +56,32 @@ async def test_a_write_is_applied_at_the_end_of_its_time(plc, master):
         assert plc.unit.holding[0] == 7
 
 
-async def test_a_scan_answers_all_that_is_there_at_its_end(plc, master):
-    with plc.fault(Scan(period=0.1)):
-        assert await took(master, 5) <= 1.0
+def test_a_scan_answers_all_that_is_there_at_its_end(arrive):
+    scan = Scan(period=1.0)
+    scan.start(Scene(10.0, [], {}))
+    assert [arrive(scan, at).execute_at for at in (10.1, 10.2, 10.9, 11.5)] == [11.0, 11.0, 11.0, 12.0]
 
 
-async def test_a_scan_may_serve_only_some(plc, master, join):
+def test_a_scan_may_serve_only_some(arrive):
+    scan = Scan(period=1.0, per_scan=2)
+    scan.start(Scene(10.0, [], {}))
+    assert [arrive(scan, 10.1).execute_at for _ in range(5)] == [11.0, 11.0, 12.0, 12.0, 13.0]
+    assert arrive(scan, 20.5).execute_at == 21.0
+
+
+async def test_six_requests_take_six_scans_of_all_connections_together(plc, master, join):
     other = await join(plc)
-    with plc.fault(Scan(period=0.05, per_scan=1)):
-        both = await asyncio.gather(took(master, 3), took(other, 3))
-    assert max(both) >= 0.25, "six requests in six scans, of all connections together"
+    with plc.fault(Scan(period=0.03, per_scan=1)):
+        assert max(await asyncio.gather(took(master, 3), took(other, 3))) >= 0.15
+
+
+async def test_a_request_is_executed_though_its_master_has_gone(plc, master):
+    with plc.fault(Delay(seconds=0.05)):
+        master.send("06 0000 0007")
+        await plc.evidence.wait_until(lambda e: e.requests == 1)
+        master.reset()
+        await plc.evidence.wait_until(lambda e: e.sockets.open == 0)
+        await plc.evidence.wait_until(lambda e: e.writes == 1)
 
 
 async def test_more_than_it_holds_is_dropped_or_busy(plc, master):
@@ -70,9 +103,9 @@ async def test_a_busy_plc_says_so_and_does_nothing(plc, master):
 
 
 async def test_what_comes_too_soon_after_connecting_is_ignored(plc, master):
-    with plc.fault(WarmUp(ready_after=0.1)):
+    with plc.fault(WarmUp(ready_after=0.3)):
         master.send(READ)
-        await asyncio.sleep(0.12)
+        await asyncio.sleep(0.32)
         second = master.send(READ)
         assert (await master.receive())[0] == second
     assert plc.evidence.faults == {"warm_up": 1}

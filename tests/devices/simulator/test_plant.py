@@ -115,6 +115,39 @@ def test_an_echo_copies_what_was_written_each_time():
         assert plant.get("echo") == number
 
 
+@pytest.mark.parametrize("command", ["start", 1])
+def test_a_trigger_may_be_a_name_or_its_number(command):
+    tags = {
+        "command": Tag("command", Table.HOLDING, 0, Type.UINT16, Access.RW, enum={0: "none", 1: "start"}),
+        "on": Tag("on", Table.DISCRETE, 0, Type.BOOL),
+    }
+    steps = (Write({"command": command}), Wait({"on": True}))
+    plant = Plant(Profile("p", tags, {"go": Action("go", steps=steps)}), Unit(), PACE)
+    write(plant, "command", 1, 0.0)
+    run(plant, 0.1)
+    assert plant.get("on") is True
+
+
+def test_a_trigger_of_nonsense_means_nothing():
+    tags = {
+        "go": Tag("go", Table.HOLDING, 0, Type.BCD16, Access.RW),
+        "on": Tag("on", Table.DISCRETE, 0, Type.BOOL),
+    }
+    steps = (Write({"go": 1}), Wait({"on": True}))
+    plant = Plant(Profile("p", tags, {"go": Action("go", steps=steps)}), Unit(), PACE)
+    write(plant, "go", 0xFFFF, 0.0)
+    assert plant.due() is None
+
+
+def test_what_a_tag_cannot_hold_it_never_gets():
+    tags = {"go": Tag("go", Table.COIL, 0, Type.BOOL), "n": Tag("n", Table.HOLDING, 0, Type.UINT16)}
+    steps = (Check({"n": -1}), Pulse("go"), Wait({"n": 70000}))
+    plant = Plant(Profile("p", tags, {"go": Action("go", steps=steps)}), Unit(), PACE)
+    write(plant, "go", True, 0.0)
+    run(plant, 10.0)
+    assert plant.get("n") == 0
+
+
 def test_stopping_ends_a_running_batch():
     tags = {
         name: Tag(name, table, i, Type.BOOL, Access.RW if table is Table.COIL else Access.RO)

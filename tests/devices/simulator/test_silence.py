@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from plcmq.devices.simulator.fault import Close
+from plcmq.devices.simulator.fault import Close, Peer, Scene
 from plcmq.devices.simulator.silence import (
     Blackhole,
     IdleClose,
@@ -81,9 +81,9 @@ async def test_every_second_reply_has_no_transaction_id(plc, master):
 
 
 async def test_a_stopped_plc_is_silent_and_then_busy(plc, master):
-    with plc.fault(PlcStop(silent=0.05)):
+    with plc.fault(PlcStop(silent=0.3)):
         master.send(READ)
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(0.32)
         assert await master.ask(READ) == "8306"
 
 
@@ -101,7 +101,7 @@ async def test_an_unplugged_cable_tells_nobody(plc, master, join):
 
 async def test_after_a_power_cycle_old_connections_are_reset(plc, master, join):
     await master.ask(READ)
-    with plc.fault(PowerCycle(off=0.1)):
+    with plc.fault(PowerCycle(off=0.4)):
         with pytest.raises(ConnectionRefusedError):
             await join(plc)
         with pytest.raises(ConnectionResetError):
@@ -110,12 +110,18 @@ async def test_after_a_power_cycle_old_connections_are_reset(plc, master, join):
 
 
 async def test_an_idle_connection_is_closed(plc, master):
-    with plc.fault(IdleClose(seconds=0.1)):
-        for _ in range(4):
-            await asyncio.sleep(0.03)
-            assert await master.ask(READ) == GOOD
+    with plc.fault(IdleClose(seconds=0.05)):
         assert await master.rest() == b""
     assert plc.evidence.faults == {"idle_close": 1}
+
+
+def test_only_what_has_been_idle_for_long_enough_is_closed():
+    idle, busy = Peer(1, opened=0.0, active=10.0), Peer(2, opened=0.0, active=10.5)
+    fault = IdleClose(seconds=1.0)
+    scene = Scene(11.0, [idle, busy], {})
+    assert fault.wake_at(scene) == 11.0
+    fault.wake(scene)
+    assert scene.cuts == [(idle, Close.FIN)]
 
 
 async def test_an_idle_connection_is_forgotten(plc, master):

@@ -54,7 +54,7 @@ async def test_one_too_many_may_never_be_answered(join):
 
 
 async def test_a_closed_connection_may_hold_its_slot_for_a_time(plc, join):
-    with plc.fault(SlotLimit(max=1, overflow=Full.REFUSE, half_open_hold=0.2)):
+    with plc.fault(SlotLimit(max=1, overflow=Full.REFUSE, half_open_hold=0.5)):
         await (await join(plc)).close()
         await plc.evidence.wait_until(lambda e: e.sockets.opened == 1 and e.sockets.open == 0)
         with pytest.raises(ConnectionRefusedError):

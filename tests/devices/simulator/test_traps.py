@@ -71,7 +71,7 @@ async def test_a_register_falls_back(plc, master):
 
 
 async def test_a_register_falls_back_later(plc, master):
-    with plc.fault(SelfReset(address=3, after_seconds=0.04)):
+    with plc.fault(SelfReset(address=3, after_seconds=0.4)):
         await master.ask("06 0003 0009")
         assert plc.unit.holding[3] == 9
         async with asyncio.timeout(5):
