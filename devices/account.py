@@ -128,7 +128,12 @@ class Account:
         return StepFailed(failure(Code.EXPIRED, message, details=self._details(self.unmet)))
 
     def interrupted(self, error: PlcmqError) -> StepFailed:
-        """Ended from outside, with the error that was given for it."""
+        """Ended from outside, with the error that was given for it.
+
+        Only `cancelled` goes with every outcome; anything else that ends an action halfway is its cause.
+        """
+        if error.code is not Code.CANCELLED and not self.is_clean:
+            return self.by_cause(error)
         return StepFailed(self.restated(error, {**self._details(), **error.details}))
 
     def restated(self, error: PlcmqError, details: Mapping[str, Any]) -> PlcmqError:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from types import TracebackType
 from typing import Any, Final
@@ -21,7 +21,7 @@ from .gate import Gate
 from .health import Health, spread
 from .latency import Latency
 from .link import Link
-from .linkerrors import BadReply, Down, ExceptionReply, NoReply, NotSent
+from .linkerrors import BadReply, Down, ExceptionReply, NoReply, NotSent, TooLate
 from .modbus import Transaction
 from .model import Endpoint, LinkSettings, State
 from .sharing import channel_settings
@@ -40,17 +40,22 @@ logger = logging.getLogger(__name__)
 
 
 class Turn:
-    """The right to use the connection, inside `async with channel.turn(…)`."""
+    """The right to use the connection, inside `async with channel.turn(…)`.
 
-    __slots__ = ("_channel", "_device_id", "_lane")
+    Attributes:
+        until: from then on nothing is sent any more, seconds of the monotonic clock; None: no limit.
+    """
 
-    def __init__(self, channel: Channel, lane: Lane, device_id: int) -> None:
+    __slots__ = ("_channel", "_device_id", "_lane", "until")
+
+    def __init__(self, channel: Channel, lane: Lane, device_id: int, until: float | None) -> None:
+        self.until = until
         self._channel = channel
         self._lane = lane
         self._device_id = device_id
 
     async def __aenter__(self) -> Turn:
-        await self._channel.enter(self._lane, self._device_id)
+        await self._channel.enter(self._lane, self._device_id, self.until)
         return self
 
     async def __aexit__(
@@ -69,12 +74,13 @@ class Turn:
             patience: seconds for the reply; else the endpoint's `timeout`.
 
         Raises:
-            NotSent: nothing left this machine; `Down` if the device is known not to answer.
+            NotSent: nothing left this machine; `Down` if the device is known not to answer, `TooLate` if
+                by `until` it could not be sent.
             NoReply: sent, but no reply came.
             BadReply: the reply does not fit the request.
             ExceptionReply: the device refused.
         """
-        return await self._channel.transact(unit, transaction, patience)
+        return await self._channel.transact(unit, transaction, patience, self.until)
 
 
 class Channel:
@@ -199,15 +205,16 @@ class Channel:
 
     # --- turns -----------------------------------------------------------------------------------------
 
-    def turn(self, lane: Lane, device_id: int) -> Turn:
+    def turn(self, lane: Lane, device_id: int, until: float | None = None) -> Turn:
         """A turn, for `async with`; entering waits until it is given.
 
         Entering raises `Down` at once if the device is known not to answer, and so does the wait when that
-        becomes known; `NotSent` if the channel is closed.
+        becomes known; `TooLate` if `until` (seconds of the monotonic clock) comes first; `NotSent` if the
+        channel is closed.
         """
-        return Turn(self, lane, device_id)
+        return Turn(self, lane, device_id, until)
 
-    async def enter(self, lane: Lane, device_id: int) -> None:
+    async def enter(self, lane: Lane, device_id: int, until: float | None = None) -> None:
         """Waits for a turn (see `turn`)."""
         if self._closed:
             raise NotSent(CLOSED)
@@ -215,19 +222,23 @@ class Channel:
             self._refuse(self._audience.units.get(device_id))
         if not self._gate.turns.take():
             self._upkeep.demand()
-            await self._gate.wait(lane, device_id)
+            await _in_time(self._gate.wait(lane, device_id), until)
 
     def leave(self) -> None:
         """Gives a turn back."""
         self._gate.leave()
 
-    async def transact(self, unit: int, transaction: Transaction, patience: float | None = None) -> bytes:
+    async def transact(
+        self, unit: int, transaction: Transaction, patience: float | None = None, until: float | None = None
+    ) -> bytes:
         """Carries out one transaction for somebody who has a turn (see `Turn.transact`)."""
         patience = self.settings.timeout if patience is None else patience
         while True:
             link = self._upkeep.link
             if link is None or not self._gate.is_passable:
-                link = await self._usable()
+                link = await self._usable(until)
+            if until is not None and time.monotonic() >= until:
+                raise TooLate
             try:
                 return await self._carry_out(link, unit, transaction, patience)
             except NotSent:
@@ -240,14 +251,14 @@ class Channel:
         async with self.turn(Lane.READ, ERRAND) as turn:
             return await turn.transact(unit, transaction)
 
-    async def _usable(self) -> Link:
+    async def _usable(self, until: float | None) -> Link:
         """The link, as soon as the next request may be sent on it."""
         while (link := self._upkeep.link) is None or not self._gate.is_passable:
             if self._closed:
                 raise NotSent(CLOSED)
             self._refuse(None)
             self._upkeep.demand()
-            await self._gate.watch()
+            await _in_time(self._gate.watch(), until)
         return link
 
     def _refuse(self, unit: int | None) -> None:
@@ -344,3 +355,19 @@ class Channel:
 
     def _regate(self) -> None:
         self._gate.set(self._upkeep.usable and not self._closed, self._upkeep.earliest)
+
+
+async def _in_time(waiting: Coroutine[None, None, None], until: float | None) -> None:
+    """Waits, but not beyond this time of the monotonic clock.
+
+    Raises:
+        TooLate: the time came first.
+    """
+    if until is None:
+        await waiting
+        return
+    try:
+        async with asyncio.timeout(until - time.monotonic()):
+            await waiting
+    except TimeoutError:
+        raise TooLate from None

@@ -4,7 +4,8 @@ Strategy: the caller needs two facts: whether anything left this machine, and wh
 
     LinkError
     ├── NotSent        nothing left; it may be sent again
-    │   └── Down       and nothing will for a while: `retry_after`
+    │   ├── Down       and nothing will for a while: `retry_after`
+    │   └── TooLate    and nothing may any more: the caller's time was up
     ├── NoReply        sent, and no answer came; a write may have been executed
     └── BadReply       sent, and the answer is not one; a write may have been executed
     ExceptionReply     no fault of the link: the device refused, and says why
@@ -39,6 +40,13 @@ class Down(NotSent):
     def __init__(self, reason: str, retry_after: float) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class TooLate(NotSent):
+    """The caller's time was up before anything could be sent."""
+
+    def __init__(self) -> None:
+        super().__init__("the time was up before anything could be sent")
 
 
 class NoReply(LinkError):

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from ..client.errors import Code, Outcome, PlcmqError, failure
-from .linkerrors import BadReply, Down, ExceptionReply, LinkError, NoReply
+from .linkerrors import BadReply, Down, ExceptionReply, LinkError, NoReply, TooLate
 from .model import Device
+from .refusals import expired
 
 EXCEPTION_NAMES: Final = {
     1: "illegal_function",
@@ -51,6 +52,8 @@ def as_error(device: Device, error: LinkError | ExceptionReply, *, is_write: boo
             f"{device.name}: {error.reason}; {_next_try(error.retry_after)}",
             details={"retry_after": after},
         )
+    if isinstance(error, TooLate):
+        return expired(device.name)
     if isinstance(error, NoReply | BadReply):
         return _unanswered(device, error, is_write=is_write)
     return failure(

@@ -75,7 +75,8 @@ class ActionRun:
         tags: the profile's tags, for enums, scaling, and pulses of tags that are no bool.
 
     Attributes:
-        limit: until when the present effect may take; later than `deadline` only in `finally`.
+        limit: until when the present effect may take; later than `deadline` only in `finally`, and where a
+            pulse that has begun must be ended.
     """
 
     def __init__(
@@ -284,9 +285,13 @@ class ActionRun:
         into.update({tag: answer.get(tag) if answer else None for tag in tags})
 
     def _write(self, values: dict[str, Value], *, late: bool = False) -> _Script:
-        if not late:
+        limit = self.limit
+        if late:
+            self.limit = max(limit, self._now + FINALLY_TIME)
+        else:
             self._go_on()
         answer = yield WriteTags(values)
+        self.limit = limit
         if isinstance(answer, PlcmqError):
             raise self._account.write_failed(values, answer)
         self._account.wrote(values)

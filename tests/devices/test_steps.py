@@ -462,8 +462,17 @@ def test_an_interrupted_action_that_wrote_is_not_to_be_retried():
     plc, run = Plc(), act(Write({"a": 1}), Write({"b": 1}))
     plc.at[0] = lambda: run.interrupt(failure(Code.SHUTTING_DOWN, "going"))
     error = plc.run(run)
-    says(error, Code.SHUTTING_DOWN, DONE)
+    details = says(error, Code.ACTION_FAILED, DONE)
+    assert details["cause"]["code"] == Code.SHUTTING_DOWN
     assert not error.retryable
+
+
+def test_a_pulse_may_still_be_ended_when_the_time_is_up():
+    run = act(Pulse("start", 1.0), deadline=1.0)
+    assert run.step(0.0) == WriteTags({"start": True})
+    assert run.step(0.5) == Pause(1.0)
+    assert run.step(1.5) == WriteTags({"start": False})
+    assert run.limit == 1.5 + FINALLY_TIME
 
 
 def test_a_write_that_fails_while_being_cancelled_tells_of_itself():
