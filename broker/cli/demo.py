@@ -45,8 +45,8 @@ def demo(
         plcmq demo --once
     """
     with reported(False):
-        signal.signal(signal.SIGTERM, _interrupt)
-        signal.signal(signal.SIGHUP, _interrupt)
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, _interrupt)  # also where a shell has put us into the background
         voice = Voice()
         try:
             with stage() as built:
@@ -70,7 +70,9 @@ def _play(built: Stage, voice: Voice, once: bool) -> None:
     demo_tour.unplugged(voice, broker, second, first)
     voice.line()
     voice.title("All of it held.")
-    if not once:
+    if once:
+        voice.say("Without --once the demo goes on serving, so that you can try it yourself.")
+    else:
         _serve_on(voice, broker)
 
 
@@ -128,15 +130,21 @@ def _all_up(conn: Connection) -> bool:
     return all(row["state"] in ("up", "idle") for row in conn.devices()["devices"])
 
 
+def _program() -> str:
+    """How the reader can start this very program."""
+    script = Path(sys.executable).with_name("plcmq")
+    if shutil.which("plcmq"):
+        return "plcmq"
+    return os.path.relpath(script) if script.exists() else f"{sys.executable} -m plcmq.broker.cli"
+
+
 def _serve_on(voice: Voice, broker: str) -> None:
     """Leaves the stage to the audience until Ctrl-C."""
     host, _, port = broker.removeprefix("tcp://").rpartition(":")
-    program = "plcmq" if shutil.which("plcmq") else os.path.relpath(Path(sys.executable).with_name("plcmq"))
-    voice.line()
     voice.say("Your turn; it goes on until Ctrl-C. From another terminal:")
     voice.command(f"export PLCMQ_BROKER={broker}")
-    voice.command(f"{program} call press-1 start_batch batch_size=20 nok_num=2")
-    voice.command(f"{program} read press-2 temperature state")
+    voice.command(f"{_program()} call press-1 start_batch batch_size=20 nok_num=2")
+    voice.command(f"{_program()} read press-2 temperature state")
     voice.say("or from Python:")
     voice.command("from plcmq.client import get_conn")
     voice.command(f'conn = get_conn("{host}", {port}, device="press-1")')

@@ -7,6 +7,7 @@ line of JSON; one that ends or stays silent instead is a failure that shows the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -65,31 +66,32 @@ class Program:
         try:
             self.ready = json.loads(line)
         except ValueError:
-            raise DemoFailed(f"{self._name} did not start: {self._last_words()}") from None
+            self.ready = {"error": "nothing"}
+        if "error" in self.ready:
+            raise DemoFailed(f"{self._name} did not start: {self._last_words()}")
 
     def wait_end(self) -> int:
         """Waits until it has ended by itself; its exit status."""
         return self._process.wait(PATIENCE)
 
-    def terminate(self) -> None:
-        """Asks it to end. Does nothing where it has ended."""
-        if self._process.poll() is None:
-            self._process.terminate()
-
     def close(self) -> None:
         """Ends it, in the end by force, and lets go of its output."""
-        self.terminate()
-        try:
+        if self._process.poll() is None:
+            self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends it at once. Does nothing where it has ended."""
+        self._process.kill()
+        self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
-        return " / ".join(lines[-3:]) or f"status {self._process.poll()}, and not a word"
+        return " / ".join(lines[-3:]) or "it said nothing"
 
 
 class Stage:
@@ -114,12 +116,16 @@ class Stage:
         program = self.start(name, *arguments)
         program.wait_ready()
         if program.wait_end() != 0:
-            raise DemoFailed(f"`plcmq {' '.join(arguments)}` failed: {program.ready}")
+            raise DemoFailed(f"`plcmq {' '.join(arguments)}` failed")
 
     def close(self) -> None:
-        """Ends all processes, the last started first."""
-        for program in reversed(self._programs):
-            program.close()
+        """Ends all processes, the last started first; all at once where Ctrl-C comes meanwhile."""
+        try:
+            for program in reversed(self._programs):
+                program.close()
+        finally:
+            for program in self._programs:
+                program.kill()
 
 
 @contextmanager

@@ -52,12 +52,14 @@ def batch(voice: Voice, broker: str, press: Press) -> None:
         "A service asks for what it wants. Registers, order of writing, handshake and limits are declared in "
         "the press's profile, not coded in every service."
     )
-    voice.sent(f'conn.request(action="start_batch", rqargs={json.dumps(BATCH)})')
+    voice.line()
+    voice.sent('conn.request(action="start_batch",', f"             rqargs={json.dumps(BATCH)})")
     with get_conn(broker, device=press.name) as conn:
         started = time.perf_counter()
         reply = conn.request("start_batch", BATCH)
         voice.answered(reply, time.perf_counter() - started)
     size, limit = read_holding(press.host, press.port, 0, 2)
+    voice.line()
     voice.say("An independent Modbus master, on a socket of its own, looks at the press:")
     voice.holds(
         (size, limit) == (BATCH["batch_size"], BATCH["nok_num"]),
@@ -73,6 +75,7 @@ def clicks(voice: Voice, broker: str, press: Press) -> None:
         "times, each click with a connection of its own to the broker, as web services do. Without an owner "
         "for the PLC, the sixth click hangs."
     )
+    voice.line()
     before = _batch_no(broker, press)
     started = time.perf_counter()
     with ThreadPoolExecutor(THREADS) as threads:
@@ -97,9 +100,10 @@ def unplugged(voice: Voice, broker: str, press: Press, other: Press) -> None:
     peak = peak_sockets(counted)
     voice.say(f"Its process {pid} is ended. What it had counted until then:")
     voice.holds(peak == 1, f"never more than {peak} socket at the PLC, through all those clicks")
+    voice.line()
     with get_conn(broker, timeout=2) as conn:
         error, took = _error_of(lambda: conn.request("read", {"tags": "state"}, device=press.name))
-        voice.sent(f'conn.request(action="read", rqargs={{"tags": "state"}})   at {press.name}')
+        voice.sent(f'conn.request(action="read", rqargs={{"tags": "state"}}, device="{press.name}")')
         voice.answered(f"{error.code}, {error.outcome}: {error.message}", took)
         voice.holds(
             error.code == "device_down" and took < AT_ONCE,
@@ -110,6 +114,7 @@ def unplugged(voice: Voice, broker: str, press: Press, other: Press) -> None:
         took = time.perf_counter() - started
         voice.holds(took < 1, f"{other.name} goes on: {temperature} degC in {in_words(took)}")
         press.program = press.switch_on()
+        voice.line()
         voice.say("It is plugged in again. Nobody restarts anything:")
         after = wait_for(f"{press.name} answers again", lambda: _answers(conn, press))
         voice.holds(True, f"{press.name} answers again by itself, {in_words(after)} later")

@@ -43,9 +43,11 @@ class Voice:
         """One thing by its name."""
         self._print(Text.assemble((f"{name:<10}", "cyan"), text), hanging=10)
 
-    def sent(self, text: str) -> None:
+    def sent(self, *lines: str) -> None:
         """What a caller sends."""
-        self._print(Text.assemble(("-> ", "bold cyan"), text), hanging=3)
+        self._print(Text.assemble(("-> ", "bold cyan"), lines[0]), hanging=3)
+        for line in lines[1:]:
+            self._print(Text(f"   {line}"), hanging=3)
 
     def answered(self, reply: Mapping[str, Any] | str, seconds: float) -> None:
         """What a caller gets, and after which time."""
@@ -73,6 +75,7 @@ class Voice:
     def _print(self, text: Text, hanging: int = 0) -> None:
         lines = text.wrap(self._console, self._console.width - 2 - hanging)
         for number, line in enumerate(lines):
+            line.rstrip()
             indent = 2 if number == 0 else 2 + hanging
             self._console.print(Padding(line, (0, 0, 0, indent), expand=False))
 

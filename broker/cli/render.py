@@ -44,7 +44,7 @@ def stderr() -> Console:
 
 def print_json(document: Mapping[str, Any]) -> None:
     """The document on one line. NaN and the infinities become null, as on the wire."""
-    print(encode(Codec.JSON, document).decode())
+    print(encode(Codec.JSON, document).decode(), flush=True)
 
 
 def print_line(line: str = "") -> None:
@@ -90,6 +90,17 @@ def print_done(document: Mapping[str, Any], line: str, as_json: bool) -> None:
         print_json(document)
     else:
         print_line(escape(line))
+
+
+def print_serving(bind: str, host_bind: str, registry: str, devices: int, has_host: bool) -> None:
+    """Where a broker that is ready listens, and how many devices it has."""
+    own = ", and one in this process" if has_host else ""
+    number = f"{devices} device" + ("" if devices == 1 else "s")
+    print_line(f"[bold]plcmq serves {number}[/] of {escape(registry)}")
+    print_line(f"  [cyan]clients[/]  {escape(bind)}")
+    print_line(f"  [cyan]hosts[/]    {escape(host_bind)}{own}")
+    if not devices:
+        print_line("  `plcmq apply SITE` brings devices into the registry; no restart is needed")
 
 
 def print_changes(changes: Changes, *, dry_run: bool) -> None:
@@ -212,6 +223,8 @@ def advice(error: PlcmqError) -> str:
         return "start one with `plcmq serve`, or name its address with --broker"
     if error.code in _ADVICE:
         return _ADVICE[error.code]
+    if error.code is Code.ACTION_FAILED and error.outcome is Outcome.NOT_EXECUTED:
+        return "the action wants another state of the machine: see to that, then ask again"
     if error.outcome is Outcome.UNKNOWN and not error.retryable:
         return "look at the machine before you do anything; do not simply repeat it"
     if error.retryable:

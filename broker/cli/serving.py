@@ -116,13 +116,8 @@ def _serve(settings: ServeSettings, as_json: bool) -> None:
                 }
             )
         else:
-            host = "in this process and" if settings.in_process_host else "only"
-            render.print_values(
-                {
-                    "clients": serving.bind,
-                    "hosts": f"{serving.host_bind} ({host} there)",
-                    "registry": f"{registry} ({serving.devices} devices)",
-                }
+            render.print_serving(
+                serving.bind, serving.host_bind, registry, serving.devices, settings.in_process_host
             )
 
     try:
