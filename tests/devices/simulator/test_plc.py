@@ -6,26 +6,19 @@ from plcmq.devices.simulator.plant import Pace
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.simulator.silence import Blackhole
 
-FAST = Pace(reaction=0.02, batch=0.05)
-START, STOP, RUNNING = "05 0000 ff00", "05 0000 0000", "02 0000 0001"
-
-
-async def until(master, pdu, reply):
-    """Polls as a master does."""
-    for _ in range(1000):
-        if await master.ask(pdu) == reply:
-            return
-    raise AssertionError(f"never {reply}")
+FAST = Pace(reaction=0.02, batch=0.4)
+START, STOP = "05 0000 ff00", "05 0000 0000"
 
 
 async def test_a_master_can_run_a_batch_and_another(press, join):
     async with SimulatedPlc(press, name="press-1", pace=FAST) as plc:
         master = await join(plc)
         for number in (1, 2):
-            await until(master, RUNNING, "020100")
+            await plc.evidence.wait_until(lambda _: plc.get("running") is False)
             await master.ask("10 0000 0002 04 000f 0003")
             await master.ask(START)
-            await until(master, RUNNING, "020101")
+            await plc.evidence.wait_until(lambda _: plc.get("running") is True)
+            assert await master.ask("02 0000 0001") == "020101"
             assert await master.ask("03 000a 0003") == f"03060000{number:04x}0001"
             await master.ask(STOP)
         assert plc.unit.holding[0:2] == [15, 3]
