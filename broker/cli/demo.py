@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...client import Connection, get_conn
+from ...client import Connection, PlcmqError, get_conn
 from . import demo_tour
 from .demo_stage import DemoFailed, Program, Stage, stage, wait_for
 from .demo_tour import Press
@@ -47,12 +47,11 @@ def demo(
     with reported(False):
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(ending, _interrupt)  # also where a shell has put us into the background
-        voice = Voice()
-        try:
-            with stage() as built:
-                _play(built, voice, once)
-        except (DemoFailed, OSError) as failed:
-            raise CommandFailed("demo", [str(failed)]) from failed
+        with stage() as built:
+            try:
+                _play(built, Voice(), once)
+            except (DemoFailed, PlcmqError, OSError) as failed:
+                raise CommandFailed("demo", [str(failed), *built.last_words()]) from failed
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

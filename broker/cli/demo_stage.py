@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 PATIENCE = 15.0  # seconds that a process gets to start or to end
+LAST_LINES = 8  # of a log, shown where something went wrong
 
 
 class DemoFailed(Exception):
@@ -31,12 +32,13 @@ class Program:
     """One running `plcmq` process.
 
     Attributes:
+        name: what the demo calls it.
         pid: its process id.
         ready: what it printed when it was ready.
     """
 
     def __init__(self, directory: Path, name: str, arguments: list[str]) -> None:
-        self._name = name
+        self.name = name
         self._log = directory / f"{name}.log"
         environ = {key: value for key, value in os.environ.items() if not key.startswith("PLCMQ_")}
         with self._log.open("ab") as log:
@@ -68,7 +70,7 @@ class Program:
         except ValueError:
             self.ready = {"error": "nothing"}
         if "error" in self.ready:
-            raise DemoFailed(f"{self._name} did not start: {self._last_words()}")
+            raise DemoFailed(f"{self.name} did not start")
 
     def wait_end(self) -> int:
         """Waits until it has ended by itself; its exit status."""
@@ -89,9 +91,9 @@ class Program:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
-    def _last_words(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines()
-        return " / ".join(lines[-3:]) or "it said nothing"
+    def last_words(self) -> list[str]:
+        """The end of its log."""
+        return self._log.read_text(errors="replace").strip().splitlines()[-LAST_LINES:]
 
 
 class Stage:
@@ -117,6 +119,10 @@ class Stage:
         program.wait_ready()
         if program.wait_end() != 0:
             raise DemoFailed(f"`plcmq {' '.join(arguments)}` failed")
+
+    def last_words(self) -> list[str]:
+        """The ends of all logs, where something went wrong."""
+        return [f"{program.name}: {line}" for program in self._programs for line in program.last_words()]
 
     def close(self) -> None:
         """Ends all processes, the last started first; all at once where Ctrl-C comes meanwhile."""

@@ -79,7 +79,7 @@ def serve(
 
         plcmq serve
 
-        plcmq serve --bind tcp://0.0.0.0:7502 --registry postgresql://plcmq@db/plcmq
+        plcmq serve --bind tcp://0.0.0.0:7502 --registry postgresql://db/plcmq
 
         PLCMQ_BIND=tcp://0.0.0.0:7502 plcmq serve --no-host
     """

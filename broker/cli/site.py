@@ -30,7 +30,7 @@ def apply(
 
         plcmq apply site.yaml --dry-run
 
-        plcmq apply site.yaml --prune --registry postgresql://plcmq@db/plcmq
+        plcmq apply site.yaml --prune --registry postgresql://db/plcmq
     """
     with reported(as_json):
         from ...devices.site.load import load_site

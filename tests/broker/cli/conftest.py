@@ -72,11 +72,12 @@ def process():
 
 
 class SpokenBroker:
-    """A broker that answers each action with what it is told to, and remembers what it was asked."""
+    """A broker that answers each action as it is told, or not at all, and remembers what it was asked."""
 
     def __init__(self) -> None:
         self.answers: dict[str, object] = {"ping": {"pong": True}}
         self.requests = []
+        self.was_asked = threading.Event()  # something that gets no answer
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.linger = 0
@@ -109,6 +110,9 @@ class SpokenBroker:
             request = parse_request(body)
             self.requests.append(request)
             answer = self.answers.get(request.action)
+            if answer == "silence":
+                self.was_asked.set()
+                continue
             if answer is None:
                 answer = failure(Code.UNKNOWN_ACTION, f"no action {request.action!r}")
             if isinstance(answer, PlcmqError):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 from plcmq.client import Code, Outcome
@@ -75,6 +78,16 @@ class TestCall:
         assert result.exit_code == 1
         assert "tcp://127.0.0.1:1" in result.stderr
         assert "plcmq serve" in result.stderr
+
+    def test_ctrl_c_is_quiet_and_status_130(self, broker):
+        broker.answers["start_batch"] = "silence"
+        command = [sys.executable, "-m", "plcmq.broker.cli", "call", "press-1", "start_batch"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen([*command, "--timeout", "60"], stdout=pipe, stderr=pipe) as process:
+            assert broker.was_asked.wait(20)
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=20) == (b"", b"")
+        assert process.returncode == 130
 
     @pytest.mark.parametrize(
         "arguments",

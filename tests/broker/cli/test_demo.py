@@ -39,7 +39,8 @@ def test_a_stage_ends_its_processes_and_removes_its_files_whatever_happens(tmp_p
             pids.append(built.start("broker", "serve", "--bind", "tcp://127.0.0.1:0", "--json").pid)
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, play)
+    with pytest.raises(ZeroDivisionError):
+        play()
     assert not any(map(psutil.pid_exists, pids))
     assert list(tmp_path.iterdir()) == []
 
@@ -47,8 +48,9 @@ def test_a_stage_ends_its_processes_and_removes_its_files_whatever_happens(tmp_p
 def test_a_process_that_does_not_start_is_told_with_its_last_words():
     with stage() as built:
         program = built.start("broker", "serve", "--bind", "nonsense", "--json")
-        with pytest.raises(DemoFailed, match=r"broker did not start: .*--bind: expected an address"):
+        with pytest.raises(DemoFailed, match="broker did not start"):
             program.wait_ready()
+        assert "--bind: expected an address" in built.last_words()[0]
 
 
 def test_what_does_not_hold_ends_the_demo(capsys):
