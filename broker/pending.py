@@ -25,6 +25,7 @@ class Pending:
     device: int = 0
     name: str = ""  # of the device
     is_read: bool = False
+    is_watch: bool = False
     waits_here: bool = False  # for the journal, or for the same command that is under way
 
     @property

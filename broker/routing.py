@@ -26,7 +26,7 @@ from ..client.protocol import (
 )
 from ..devices.describe import describe
 from ..devices.hostwire import Message
-from ..devices.jobs import CANCEL, Again, Bye, DeviceState, Done, Hello, Job, Pong, Released
+from ..devices.jobs import CANCEL, Again, Bye, DeviceState, Done, Event, Hello, Job, Pong, Released
 from ..devices.model import State
 from ..devices.requests import READS, bad_args, only
 from . import refusals
@@ -35,6 +35,7 @@ from .fleet import Fleet, HostId
 from .keyed import Content, KeyedCommands, KeyId, Order, Record, digest_of
 from .overview import TELLS, Overview
 from .pending import Batch, Pending
+from .watches import WatchTable
 
 MAX_PENDING: Final = 50_000  # requests that may be on their way at once
 MAX_BATCH: Final = 1000  # requests in one `batch`
@@ -48,6 +49,7 @@ class Router:
 
     Attributes:
         replies: envelopes and bodies that are to be sent to clients.
+        watches: of clients; its events are to be sent after the replies.
         news: changes of devices' states, to be logged.
         keyed: commands with a key; its outbox is for the journal.
         fleet: the hosts; its outbox is to be sent to them.
@@ -64,6 +66,7 @@ class Router:
         self._next_job = first_job
         self._pending: dict[int, Pending] = {}  # by job
         self._by_client: dict[tuple[bytes, RequestId], Pending] = {}
+        self.watches = WatchTable()
         self._parked: list[tuple[Pending, Job]] = []  # their devices are moving between hosts
         self._now = 0.0  # monotonic seconds of the last call
         self.keyed = KeyedCommands(self._hand_over, self._answer_keyed)
@@ -142,9 +145,7 @@ class Router:
         if isinstance(request_id, bool) or not isinstance(request_id, str | int):
             raise bad_args("id", "must be the id of a request")
         target = self._by_client.get((pending.client, request_id))
-        if target is None:
-            self._finish(pending, now, result={"cancelled": False})
-        elif target.waits_here and self.keyed.is_under_way(target.job):
+        if target is None or (target.waits_here and self.keyed.is_under_way(target.job)):
             self._finish(pending, now, result={"cancelled": False})
         elif target.host is None:
             self._unpark(target)
@@ -169,6 +170,7 @@ class Router:
         if len(self._pending) >= MAX_PENDING:
             raise refusals.busy(MAX_PENDING)
         pending.is_read = request.action in READS
+        pending.is_watch = request.action == "watch"
         pending.name = entry.device.name
         host = self.fleet.host_of(entry.device.id)
         if host is None and not self.fleet.is_moving(entry.device.id):
@@ -223,6 +225,8 @@ class Router:
             case Pong():
                 if not self.fleet.pong(host, message.queued, now):
                     self.fleet.outbox.append((host, Again()))
+            case Event():
+                self.watches.tell(message)
             case DeviceState():
                 if self.fleet.serves(host, message.device):
                     self._note_state(message)
@@ -244,7 +248,19 @@ class Router:
         pending = self._pending.get(done.job)
         if pending is not None:
             elapsed = Elapsed(now - pending.received, done.queued, done.device)
+            if pending.is_watch and done.error is None:
+                self.watches.started(pending, done.result["watch"])
             self._finish(pending, now, result=done.result, error=done.error, elapsed=elapsed)
+
+    def client_gone(self, client: bytes) -> None:
+        """A client's connection is gone: nobody reads the events of its watches any more."""
+        for watch in self.watches.drop_client(client):
+            if watch.host is not None:
+                job = Job(self._next_job, watch.device, "unwatch", {"watch": watch.id}, self._now + GRACE)
+                self._next_job += 1
+                self.fleet.outbox.append((watch.host, job))
+
+    # --- losses ------------------------------------------------------------------------------------
 
     def unreachable(self, host: HostId, unsent: Iterable[Message], now: float) -> None:
         """A message could not be sent, because the host's connection is gone."""
@@ -304,6 +320,7 @@ class Router:
                 self._place(pending, job, now)
 
     def _fail_all_at(self, host: HostId, now: float) -> None:
+        self.watches.host_lost(host)
         for pending in [p for p in self._pending.values() if p.host == host]:
             self._finish(pending, now, error=refusals.host_lost(pending.name, is_read=pending.is_read))
         for device in list(self.overview.states):

@@ -18,7 +18,7 @@ from typing import Final
 import zmq
 
 from ..client.errors import Code, failure
-from ..client.protocol import DEFAULT_LIMITS, Codec, MalformedRequest
+from ..client.protocol import DEFAULT_LIMITS, Codec, MalformedRequest, encode, reply_map
 from ..client.transport import Receiver, ZmqSocket, is_readable
 from ..devices.host import DeviceHost
 from ..devices.hostwire import Message, NoHostMessage, pack, unpack
@@ -161,11 +161,13 @@ class Server:
         """Sends all replies and all messages to hosts."""
         self._flush_due = False
         router = self.router
-        while router.replies or router.fleet.outbox:
+        while router.replies or router.fleet.outbox or router.watches.events:
             if router.fleet.outbox:
                 self._send_to_hosts()
             if router.replies:
                 self._send_replies()
+            if router.watches.events:
+                self._send_events()
         if router.keyed.outbox:
             self.on_orders()
         if router.news:
@@ -191,6 +193,12 @@ class Server:
                 if error.errno != zmq.EHOSTUNREACH:
                     raise
                 self._note(envelope[0], "client_gone", "a client went before its reply came")
+
+    def _send_events(self) -> None:
+        events, self.router.watches.events = self.router.watches.events, []
+        for watch, event in events:
+            reply = reply_map(watch.request, {"event": event.content})
+            self.router.replies.append((watch.envelope, encode(watch.codec, reply)))
 
     def _send_to_hosts(self) -> None:
         outbox, self.router.fleet.outbox = self.router.fleet.outbox, []

@@ -18,6 +18,7 @@ from .jobs import (
     Bye,
     DeviceState,
     Done,
+    Event,
     FromHost,
     Hello,
     Job,
@@ -48,6 +49,7 @@ _KINDS: Final[tuple[type[Message], ...]] = (
     Released,
     DeviceState,
     Bye,
+    Event,
 )
 _NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
 _FIELDS: Final = {kind: tuple(field.name for field in fields(kind)) for kind in _KINDS}

@@ -4,7 +4,7 @@ Strategy: plain data. In one process these objects are handed over as they are; 
 turns them into bytes.
 
 To a host: `Welcome`, `Refused`, `Again`, `Ping`, `Serve`, `Release`, `Job`.
-From a host: `Hello`, `Released`, `DeviceState`, `Done`, `Pong`, `Bye`.
+From a host: `Hello`, `Released`, `DeviceState`, `Done`, `Event`, `Pong`, `Bye`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,14 @@ class Done:
     error: PlcmqError | None = None
     queued: float = 0.0  # seconds before its first transaction
     device: float = 0.0  # seconds from its first transaction to its last
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """News for a watch; the last one has `ended`, with the reason."""
+
+    watch: str  # its id
+    content: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +136,4 @@ class Bye:
 
 
 ToHost = Job | Serve | Release | Welcome | Refused | Again | Ping
-FromHost = Hello | Released | DeviceState | Done | Pong | Bye
+FromHost = Hello | Released | DeviceState | Done | Event | Pong | Bye

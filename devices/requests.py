@@ -18,12 +18,16 @@ from .site.arguments import Arguments
 
 Args = dict[str, Any]
 
-READS: Final = frozenset({"read", "read_raw", "describe", "status", "identify"})
+READS: Final = frozenset({"read", "read_raw", "watch", "unwatch", "describe", "status", "identify"})
 """The actions that cannot change anything at the device."""
 
 _RAW_READ_LIMIT: Final = {True: 2000, False: 125}  # bits, registers (specification, 6.1 and 6.3)
 _RAW_WRITE_LIMIT: Final = {True: 1968, False: 123}  # bits, registers (specification, 6.11 and 6.12)
 _ADDRESSES: Final = 0x10000
+
+MIN_INTERVAL: Final = 0.02  # seconds between two looks of a watch
+MAX_INTERVAL: Final = 3600.0  # seconds
+DEFAULT_TTL: Final = 60.0  # seconds that a watch lives without being renewed
 
 
 class CompiledProfile:
@@ -60,6 +64,10 @@ class CompiledProfile:
 
 def _fit_read(kind: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs, "tags", "max_age")
+    return {"tags": _tags(kind, rqargs), "max_age": _number(rqargs, "max_age", default=0.0)}
+
+
+def _tags(kind: CompiledProfile, rqargs: Args) -> list[str]:
     tags = rqargs.get("tags")
     names = [tags] if isinstance(tags, str) else tags
     if not isinstance(names, list) or not names:
@@ -69,8 +77,7 @@ def _fit_read(kind: CompiledProfile, rqargs: Args) -> Args:
             raise bad_args(f"tags[{index}]", "must be a tag's name")
         if name not in kind.codecs:
             raise _unknown_tag(kind, name)
-    max_age = _number(rqargs, "max_age", default=0.0)
-    return {"tags": names, "max_age": max_age}
+    return names
 
 
 def _fit_write(kind: CompiledProfile, rqargs: Args) -> Args:
@@ -101,6 +108,29 @@ def check_writable(codec: TagCodec, value: Any) -> None:
         codec.encode(value)
     else:
         codec.masks(value)
+
+
+def _fit_watch(kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "tags", "interval", "deadband", "ttl", "watch")
+    if "watch" in rqargs:
+        return {"watch": _text(rqargs, "watch")}
+    deadband = rqargs.get("deadband", {})
+    if not isinstance(deadband, dict):
+        raise bad_args("deadband", "must be a map of tag to number")
+    for name in deadband:
+        if name not in kind.codecs:
+            raise _unknown_tag(kind, name)
+    return {
+        "tags": _tags(kind, rqargs),
+        "interval": _number(rqargs, "interval", default=1.0, low=MIN_INTERVAL, high=MAX_INTERVAL),
+        "ttl": _number(rqargs, "ttl", default=DEFAULT_TTL, low=1.0, high=MAX_INTERVAL),
+        "deadband": {name: _number(deadband, name, path=f"deadband.{name}") for name in deadband},
+    }
+
+
+def _fit_unwatch(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "watch")
+    return {"watch": _text(rqargs, "watch")}
 
 
 def _fit_read_raw(_kind: CompiledProfile, rqargs: Args) -> Args:
@@ -142,6 +172,8 @@ def _fit_nothing(_kind: CompiledProfile, rqargs: Args) -> Args:
 BUILT_IN: Final[Mapping[str, Callable[[CompiledProfile, Args], Args]]] = {
     "read": _fit_read,
     "write": _fit_write,
+    "watch": _fit_watch,
+    "unwatch": _fit_unwatch,
     "read_raw": _fit_read_raw,
     "write_raw": _fit_write_raw,
     "describe": _fit_nothing,
@@ -171,11 +203,32 @@ def only(rqargs: Mapping[str, Any], *names: str) -> None:
             raise bad_args(name, f"is unknown; {wanted}")
 
 
-def _number(rqargs: Args, name: str, *, default: float) -> float:
-    value = rqargs.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise bad_args(name, "must be seconds, 0 or more")
+def _number(
+    values: Args,
+    name: str,
+    *,
+    default: float | None = None,
+    low: float = 0.0,
+    high: float = math.inf,
+    path: str | None = None,
+) -> float:
+    value = values.get(name, default)
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or not low <= value <= high
+    ):
+        limits = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
+        raise bad_args(path or name, f"must be a number, {limits}")
     return float(value)
+
+
+def _text(rqargs: Args, name: str) -> str:
+    value = rqargs.get(name)
+    if not isinstance(value, str) or not value:
+        raise bad_args(name, "must be text that is not empty")
+    return value
 
 
 def integer(rqargs: Mapping[str, Any], name: str, low: int, high: int, *, default: int | None = None) -> int:

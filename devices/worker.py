@@ -2,7 +2,7 @@
 
 Strategy: reads go to the `Reader`, which merges them; writes and actions to the `Commander`, which does them
 one after the other; raw reads to the `RawReader`. What needs no device (`status`, `cancel`) is answered at
-once, however long the queues are.
+once, however long the queues are. Jobs with a negative number are the `Watcher`'s own polls.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 from ..client.errors import PlcmqError
 from .channel import Channel
 from .commander import Commander
-from .jobs import CANCEL, Done, Job
+from .jobs import CANCEL, Done, Event, Job
 from .model import Device
 from .raw import RawReader
 from .reader import Reader
 from .refusals import cancelled
 from .requests import CompiledProfile
+from .watcher import Watcher
 from .writing import Writer
 
 
@@ -35,16 +36,17 @@ class Worker:
         device: Device,
         kind: CompiledProfile,
         channel: Channel,
-        finish: Callable[[Done], None],
+        send: Callable[[Done | Event], None],
         clock: Callable[[], float],
     ) -> None:
         self.device = device
         self._channel = channel
-        self._finish_job = finish
+        self._send = send
         self._reader = Reader(device, kind, channel, self._finish, clock)
         self._raw = RawReader(device, channel, self._finish, clock)
         writer = Writer(device, kind, channel, self._reader)
         self._commander = Commander(device, kind, self._reader, writer, self._finish, clock)
+        self._watcher = Watcher(device, self._reader.submit, self._finish, send, clock)
         self._finished = 0
         self._failed = 0
 
@@ -60,6 +62,8 @@ class Worker:
                 self._reader.submit(job)
             case "read_raw" | "identify":
                 self._raw.submit(job)
+            case "watch" | "unwatch":
+                self._watcher.submit(job)
             case "status":
                 self._finish(Done(job.id, result=self.status()))
             case _ if job.action == CANCEL:
@@ -74,6 +78,7 @@ class Worker:
 
     async def close(self, error: PlcmqError) -> None:
         """Ends what waits with the error and lets the running command end, within its closing time."""
+        self._watcher.close(error.message)
         await asyncio.gather(self._reader.close(error), self._raw.close(error), self._commander.close(error))
 
     def status(self) -> dict[str, Any]:
@@ -85,9 +90,12 @@ class Worker:
         }
 
     def _finish(self, done: Done) -> None:
+        if done.job < 0:
+            self._watcher.polled(done)
+            return
         self._finished += 1
         self._failed += done.error is not None
-        self._finish_job(done)
+        self._send(done)
 
     def _take_back(self, job_id: int) -> bool:
         error = cancelled(self.device.name)

@@ -1,0 +1,183 @@
+"""What watchers of one device get to hear, and when its tags are polled for them.
+
+Strategy: pure. Watches with the same interval are polled together, at whole multiples of it, so that fifty
+watchers cost one poll and intervals that fit into each other meet. Each watch knows what it has told; an
+event holds what differs from that. A poll that is not back when the next is due is not repeated: it is an
+overrun, counted, and told with the next event.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..client.errors import PlcmqError
+from .model import Value
+
+Content = dict[str, Any]
+"""What an event says: `values`, `age`, `errors` and `overruns` where there are any; or `ended`."""
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """One watcher's wish."""
+
+    id: str
+    tags: tuple[str, ...]
+    interval: float  # seconds
+    ttl: float  # seconds
+    until: float  # when it ends unless it is renewed
+    deadband: Mapping[str, float] = field(default_factory=dict)
+    told: dict[str, Value] = field(default_factory=dict)
+    failing: dict[str, str] = field(default_factory=dict)  # tag to error code, as told
+    overruns: int = 0  # not yet told
+    is_new: bool = True  # nothing has been told yet
+    polling: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Poll:
+    """A read for some watches."""
+
+    watches: list[Watch]
+    tags: list[str]
+    max_age: float = 0.0  # seconds that a value may be old
+
+
+class Watches:
+    """All watches of one device."""
+
+    def __init__(self) -> None:
+        self._watches: dict[str, Watch] = {}
+        self._due: dict[float, float] = {}  # by interval: when its next poll is due
+
+    def __len__(self) -> int:
+        return len(self._watches)
+
+    def add(self, watch_id: str, args: Mapping[str, Any], now: float) -> Poll:
+        """A new watch; returns the poll for its first event, which is content with recent values."""
+        interval, ttl = args["interval"], args["ttl"]
+        tags = tuple(dict.fromkeys(args["tags"]))
+        watch = Watch(watch_id, tags, interval, ttl, now + ttl, args["deadband"], polling=True)
+        self._watches[watch_id] = watch
+        self._due.setdefault(interval, _next_multiple(interval, now))
+        return Poll([watch], list(tags), max_age=interval)
+
+    def renew(self, watch_id: str, now: float) -> Watch | None:
+        """Lets a watch live for its time again; none if there is no such watch (any more)."""
+        watch = self._watches.get(watch_id)
+        if watch is not None:
+            watch.until = now + watch.ttl
+        return watch
+
+    def remove(self, watch_id: str) -> Watch | None:
+        """Ends a watch."""
+        watch = self._watches.pop(watch_id, None)
+        if watch is not None and not any(w.interval == watch.interval for w in self._watches.values()):
+            del self._due[watch.interval]
+        return watch
+
+    def end_all(self) -> list[Watch]:
+        """Ends all watches."""
+        ended = list(self._watches.values())
+        self._watches.clear()
+        self._due.clear()
+        return ended
+
+    def wake_at(self) -> float | None:
+        """When something is due; none without watches."""
+        if not self._watches:
+            return None
+        return min(*self._due.values(), min(watch.until for watch in self._watches.values()))
+
+    def expired(self, now: float) -> list[Watch]:
+        """Ends the watches that were not renewed in time."""
+        return [
+            watch for watch in list(self._watches.values()) if watch.until <= now and self.remove(watch.id)
+        ]
+
+    def due(self, now: float) -> list[Poll]:
+        """The polls that are due now, one for each interval."""
+        polls = []
+        for interval, at in self._due.items():
+            if at > now:
+                continue
+            self._due[interval] = _next_multiple(interval, now)
+            missed = int((now - at) / interval)
+            poll = self._poll(interval, missed)
+            if poll.watches:
+                polls.append(poll)
+        return polls
+
+    def _poll(self, interval: float, missed: int) -> Poll:
+        poll = Poll([], [])
+        tags: dict[str, None] = {}
+        for watch in self._watches.values():
+            if watch.interval != interval:
+                continue
+            watch.overruns += missed
+            if watch.polling:
+                watch.overruns += 1
+            else:
+                watch.polling = True
+                poll.watches.append(watch)
+                tags.update(dict.fromkeys(watch.tags))
+        poll.tags = list(tags)
+        return poll
+
+    def answered(
+        self, poll: Poll, result: Mapping[str, Any] | None, error: PlcmqError | None
+    ) -> list[tuple[Watch, Content]]:
+        """What each watch gets to hear of a poll's result, or of the error that all its tags had."""
+        found = result or {}
+        values: Mapping[str, Value] = found.get("values", {})
+        errors: Mapping[str, Any] = found.get("errors", {})
+        if error is not None:
+            errors = dict.fromkeys(poll.tags, error.to_map())
+        events = []
+        for watch in poll.watches:
+            watch.polling = False
+            content = _news(watch, values, found.get("age", {}), errors)
+            if content is not None:
+                events.append((watch, content))
+        return events
+
+
+def _news(
+    watch: Watch, values: Mapping[str, Value], ages: Mapping[str, float], errors: Mapping[str, Any]
+) -> Content | None:
+    changed: dict[str, Value] = {}
+    failed: dict[str, Any] = {}
+    for tag in watch.tags:
+        if tag in values:
+            value = values[tag]
+            if tag not in watch.told or _differs(value, watch.told[tag], watch.deadband.get(tag, 0.0)):
+                watch.told[tag] = changed[tag] = value
+            watch.failing.pop(tag, None)
+        elif tag in errors:
+            watch.told.pop(tag, None)  # so that its value is told when it can be read again
+            if watch.failing.get(tag) != errors[tag]["code"]:
+                watch.failing[tag] = errors[tag]["code"]
+                failed[tag] = errors[tag]
+    if not (changed or failed or watch.overruns or watch.is_new):
+        return None
+    content: Content = {"values": changed, "age": {tag: ages[tag] for tag in changed if tag in ages}}
+    if failed:
+        content["errors"] = failed
+    if watch.overruns:
+        content["overruns"] = watch.overruns
+    watch.overruns, watch.is_new = 0, False
+    return content
+
+
+def _differs(new: Value, old: Value, deadband: float) -> bool:
+    if isinstance(new, float | int) and isinstance(old, float | int) and deadband:
+        return not abs(new - old) <= deadband
+    both_nan = isinstance(new, float) and isinstance(old, float) and math.isnan(new) and math.isnan(old)
+    return new != old and not both_nan
+
+
+def _next_multiple(interval: float, now: float) -> float:
+    return (math.floor(now / interval) + 1) * interval
