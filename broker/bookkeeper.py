@@ -1,7 +1,8 @@
 """Moves orders from the router to the journal and what came of them back.
 
 Strategy: one task; while one batch is being written the next collects. A journal that fails is told to the
-router, which refuses what has not begun and answers what has ended; the next batch is tried all the same.
+router, which refuses what has not begun, answers what has ended, and orders once more what is to be kept of
+it; after a pause that is tried again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .models import RegistryError
 from .routing import Router
 
 EXPIRY_INTERVAL: Final = 600.0  # seconds between two looks for keys that are too old
+PAUSE: Final = 0.5  # seconds after a failure
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ class Bookkeeper:
         self._journal = journal
         self._after = after
         self._wake = asyncio.Event()
+        self._ending = False
 
     def wake(self) -> None:
         """The router may have orders for the journal."""
@@ -38,31 +41,44 @@ class Bookkeeper:
             self._wake.set()
 
     async def keep(self) -> None:
-        """Carries out the router's orders, and forgets old keys, until it is cancelled."""
+        """Carries out the router's orders, and forgets old keys, until `end`."""
         expire_at = 0.0
-        while True:
+        while not self._ending:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), EXPIRY_INTERVAL)
             self._wake.clear()
-            await self.carry_out()
-            if time.monotonic() >= expire_at:
+            if not await self._carry_out() and not self._ending:
+                await asyncio.sleep(PAUSE)
+            if time.monotonic() >= expire_at and not self._ending:
                 expire_at = time.monotonic() + EXPIRY_INTERVAL
                 await self._expire()
+        while self._router.keyed.outbox and await self._carry_out():
+            pass
 
-    async def carry_out(self) -> None:
-        """Carries out the orders that there are."""
+    def end(self) -> None:
+        """Lets `keep` return when what has been ordered is on record, or cannot be."""
+        self._ending = True
+        self._wake.set()
+
+    async def _carry_out(self) -> bool:
+        """Carries out the orders that there are; whether that was possible."""
         keyed = self._router.keyed
         orders, keyed.outbox = keyed.outbox, []
         if not orders:
-            return
+            return True
         try:
             done = await self._journal.carry_out(orders, time.time())
-        except RegistryError as error:
-            logger.error("the journal cannot be written: %s", error)
+        except Exception as error:  # the boundary of this task: without it no key would ever work again
+            if isinstance(error, RegistryError):
+                logger.error("the journal cannot be written: %s", error)
+            else:
+                logger.exception("the journal cannot be written")
             self._router.journal_failed(orders, str(error), time.monotonic())
-        else:
-            self._router.journalled(done, time.monotonic())
+            self._after()
+            return False
+        self._router.journalled(done, time.monotonic())
         self._after()
+        return True
 
     async def _expire(self) -> None:
         try:

@@ -67,7 +67,7 @@ class Journal:
         return None
 
     def _begin(self, db: Database, key: KeyId, digest: str, now: float) -> Record | None:
-        row = {"scope": key.scope, "key": key.key, "digest": digest, "created": now}
+        row = {"scope": key.scope, "key": _text(key), "digest": digest, "created": now}
         if JournalRow.insert(row).on_conflict_ignore().as_rowcount().execute(db):
             return None
         known = JournalRow.select(JournalRow.digest, JournalRow.reply).where(*_is(key)).tuples()
@@ -76,7 +76,12 @@ class Journal:
 
 
 def _is(key: KeyId) -> tuple[object, object]:
-    return JournalRow.scope == key.scope, JournalRow.key == key.key
+    return JournalRow.scope == key.scope, JournalRow.key == _text(key)
+
+
+def _text(key: KeyId) -> str:
+    """The key as a text that every database takes: PostgreSQL has no NUL."""
+    return key.key.replace("\\", "\\\\").replace("\0", "\\0")
 
 
 class JournalThread:

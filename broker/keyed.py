@@ -36,9 +36,10 @@ class KeyId:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Begin:
-    """Put the command on record, unless its key is there already."""
+    """Put the command on record, unless its key is there already. One command, one order: it is told by
+    identity from that of a later command with the same key."""
 
     id: KeyId
     digest: str
@@ -74,13 +75,22 @@ class Record:
 class Keyed:
     """A command under way."""
 
-    id: KeyId
-    digest: str
+    begin: Begin
     first: Pending
     job: Job
     handed_over: bool = False
     reply: Content | None = None  # known, and about to be on record
     joined: list[Pending] = field(default_factory=list)  # the same again; they wait for the reply
+
+    @property
+    def id(self) -> KeyId:
+        """Its key."""
+        return self.begin.id
+
+    @property
+    def waiting(self) -> list[Pending]:
+        """All who wait for its reply."""
+        return [self.first, *self.joined]
 
 
 def digest_of(device: int, action: str, rqargs: Mapping[str, Any]) -> str:
@@ -117,9 +127,9 @@ class KeyedCommands:
         """
         keyed = self._open.get(key)
         if keyed is None:
-            keyed = self._open[key] = self._by_job[job.id] = Keyed(key, digest, pending, job)
-            self.outbox.append(Begin(key, digest))
-        elif keyed.digest != digest:
+            keyed = self._open[key] = self._by_job[job.id] = Keyed(Begin(key, digest), pending, job)
+            self.outbox.append(keyed.begin)
+        elif keyed.begin.digest != digest:
             raise _conflict(key)
         else:
             keyed.joined.append(pending)
@@ -139,16 +149,20 @@ class KeyedCommands:
             outcome: of an error; None for a success.
 
         Returns:
-            Whether its request must not be answered yet: that follows when the reply is on record.
+            Whether its request is not to be answered with that: it has been answered, or will be when the
+            reply is on record.
         """
         keyed = self._by_job.get(job)
         if keyed is None:
             return False
+        if keyed.reply is not None:
+            # The journal takes too long: whoever waits no longer gets the truth all the same.
+            pending = next(pending for pending in keyed.waiting if pending.job == job)
+            self._leave(keyed, job)
+            self._answer(pending, keyed.reply, False)
+            return True
         if keyed.job.id != job or not keyed.handed_over:
             self._leave(keyed, job)
-            return False
-        if keyed.reply is not None:
-            self._close(keyed)  # the journal takes too long: the caller gets the truth all the same
             return False
         if outcome is Outcome.NOT_EXECUTED:
             self.outbox.append(Forget(keyed.id))
@@ -165,12 +179,14 @@ class KeyedCommands:
         for order, record in done:
             keyed = self._open.get(order.id)
             if isinstance(order, Begin):
+                mine = keyed if keyed is not None and keyed.begin is order else None
                 if record is not None:
-                    self._found(order, record, keyed)
-                elif keyed is not None:
-                    self._begun(keyed)
+                    self._found(order, record, mine)
+                elif mine is not None:
+                    self._begun(mine)
                 else:
-                    self.outbox.append(Forget(order.id))
+                    # Nobody waits for it any more. Ahead of what a later command has ordered since.
+                    self.outbox.insert(0, Forget(order.id))
             elif isinstance(order, Finish) and keyed is not None and keyed.reply is order.reply:
                 self._close(keyed)
                 self._answer(keyed.first, order.reply, False)
@@ -178,20 +194,18 @@ class KeyedCommands:
                     self._answer(pending, order.reply, True)
 
     def failed(self, orders: Iterable[Order], reason: str) -> None:
-        """The journal could not do this: nothing new is handed over, and what has ended is answered."""
+        """The journal could not do this: nothing new is handed over, what has ended is answered, and what
+        came of it is to be kept as soon as the journal works again."""
+        again: list[Order] = []
         for order in orders:
             keyed = self._open.get(order.id)
-            if keyed is None:
-                continue
-            if isinstance(order, Begin):
-                content: Content = _content(_no_journal(reason))
-            elif isinstance(order, Finish):
-                content = order.reply
-            else:
-                continue
-            self._close(keyed)
-            for pending in (keyed.first, *keyed.joined):
-                self._answer(pending, content, False)
+            if not isinstance(order, Begin):
+                again.append(order)
+                if isinstance(order, Finish) and keyed is not None and keyed.reply is order.reply:
+                    self._end(keyed, order.reply)
+            elif keyed is not None and keyed.begin is order:
+                self._end(keyed, _content(_no_journal(reason)))
+        self.outbox[:0] = again
 
     # --- pieces ------------------------------------------------------------------------------------
 
@@ -208,9 +222,12 @@ class KeyedCommands:
             content = _content(_lost())
             self.outbox.append(Finish(order.id, content))
         if keyed is not None:
-            self._close(keyed)
-            for pending in (keyed.first, *keyed.joined):
-                self._answer(pending, content, replayed)
+            self._end(keyed, content, replayed=replayed)
+
+    def _end(self, keyed: Keyed, content: Content, *, replayed: bool = False) -> None:
+        self._close(keyed)
+        for pending in keyed.waiting:
+            self._answer(pending, content, replayed)
 
     def _leave(self, keyed: Keyed, job: int) -> None:
         """One of those who wait has been answered otherwise: its time is up."""
@@ -222,6 +239,8 @@ class KeyedCommands:
             keyed.job.id, keyed.job.deadline = keyed.first.job, keyed.first.deadline
         else:
             del self._open[keyed.id]
+            if keyed.begin in self.outbox:
+                self.outbox.remove(keyed.begin)  # the journal has not seen it yet
 
     def _close(self, keyed: Keyed) -> None:
         self._open.pop(keyed.id, None)

@@ -172,12 +172,9 @@ class Router:
         pending.is_read = request.action in READS
         pending.is_watch = request.action == "watch"
         pending.name = entry.device.name
-        host = self.fleet.host_of(entry.device.id)
-        if host is None and not self.fleet.is_moving(entry.device.id):
-            raise refusals.no_host(pending.name)
         job = self._new_job(pending, entry.device.id, request.action, args)
         if request.key is None or pending.is_read:
-            self._send(pending, job, host)
+            self._hand_over(pending, job)
         else:
             self._start_keyed(pending, job, request)
 
@@ -188,7 +185,7 @@ class Router:
         self._track(pending)
 
     def _hand_over(self, pending: Pending, job: Job) -> None:
-        """The journal has a keyed command on record: now it may go to its host."""
+        """A job may go to its host; a keyed command when the journal has it on record."""
         pending.waits_here = False
         host = self.fleet.host_of(job.device)
         if host is None and not self.fleet.is_moving(job.device):
@@ -308,7 +305,11 @@ class Router:
     def abandon(self, now: float) -> None:
         """Answers whatever is still on its way: the broker ends."""
         for pending in list(self._pending.values()):
-            self._finish(pending, now, error=refusals.host_silent(pending.name, is_read=pending.is_read))
+            if pending.waits_here and not self.keyed.is_under_way(pending.job):
+                error = refusals.shutting_down()
+            else:
+                error = refusals.host_silent(pending.name, is_read=pending.is_read)
+            self._finish(pending, now, error=error)
 
     def _after_changes(self, now: float) -> None:
         for host in self.fleet.lost:

@@ -117,9 +117,8 @@ async def _journalled(server: Server, journal: JournalThread) -> AsyncIterator[N
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
-        await bookkeeper.carry_out()
+        bookkeeper.end()
+        await task
 
 
 @asynccontextmanager

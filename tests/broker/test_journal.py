@@ -70,3 +70,11 @@ async def test_the_thread_does_the_same_from_an_event_loop(url):
     async with JournalThread(Journal(url)) as journal:
         ((_order, record),) = await journal.carry_out([Begin(KEY, "d1")], 0.0)
         assert record is None
+
+
+@pytest.mark.parametrize("text", ["\0", "\\0", "\\", "ключ ✓", "'; drop table x; --", "k" * 128])
+def test_every_text_is_a_key_of_its_own(journal, text):
+    others = [KeyId("", other) for other in ("\0", "\\0", "\\", "\\\\0") if other != text]
+    journal.carry_out([Begin(other, "other") for other in others], 0.0)
+    assert one(journal, Begin(KeyId("", text), "d1")) is None
+    assert one(journal, Begin(KeyId("", text), "d2")) == Record("d1", None)
