@@ -3,6 +3,10 @@
 Strategy: one task holds the device's command slot from a command's first step to its last. Between the steps
 the channel is free, so reads go on. What the steps mean is decided by the pure `ActionRun`; this file only
 does what it says and tells it what came of it.
+
+A command can be stopped from outside (`_stop`): an action at its next step, with its `finally`; a plain write
+as long as no request of it is on the wire. When its worker closes, a command gets some time to end in this
+way; then it is cut short, and its error tells what is known by then.
 """
 
 from __future__ import annotations
@@ -18,10 +22,10 @@ from ..client.errors import Code, Outcome, PlcmqError, failure
 from .jobs import Done, Job
 from .model import Device, Table, Value
 from .reader import Reader
-from .refusals import busy, cancelled, expired
+from .refusals import busy, cancelled, expired, fault
 from .requests import CompiledProfile
 from .steps import ActionRun, Broken, Effect, Finished, Pause, ReadTags, WriteTags
-from .writing import Writer
+from .writing import Progress, Writer
 
 QUEUE_LIMIT: Final = 128  # commands that may wait for one device
 CLOSING_TIME: Final = 2.0  # seconds that a running command has to end when its worker closes
@@ -50,6 +54,8 @@ class Commander:
         self._waiting: dict[int, tuple[Job, float]] = {}  # by job id, in order; with the time of arrival
         self._running: Job | None = None
         self._run: ActionRun | None = None  # of the running job, if it is an action
+        self._scope: asyncio.Timeout | None = None  # around the running job, to cut it short
+        self._stop: PlcmqError | None = None  # why the running job shall end early
         self._interrupted = asyncio.Event()
         self._idle = asyncio.Event()  # no command is under way
         self._idle.set()
@@ -78,30 +84,35 @@ class Commander:
             self._finish(Done(job.id, error=expired(self._device.name), queued=now - received))
 
     def take_back(self, job_id: int) -> bool:
-        """Cancels a command: at once if it waits, at its next step if it is an action under way."""
+        """Cancels a command: at once if it waits, an action under way at its next step.
+
+        A write under way is taken back if nothing of it has been sent.
+        """
+        error = cancelled(self._device.name)
         if job_id in self._waiting:
             _job, received = self._waiting.pop(job_id)
-            error = cancelled(self._device.name)
             self._finish(Done(job_id, error=error, queued=self._clock() - received))
             return True
-        if self._running is not None and self._running.id == job_id and self._run is not None:
-            self._interrupt(failure(Code.CANCELLED, f"{self._device.name}: cancelled by its caller"))
-            return True
-        return False
+        if self._running is None or self._running.id != job_id:
+            return False
+        if self._run is None and self._writer.progress.outcome is not Outcome.NOT_EXECUTED:
+            return False
+        self._interrupt(error)
+        return True
 
     async def close(self, error: PlcmqError) -> None:
         """Ends what waits with the error, lets the running command end, then stops."""
-        for job_id in list(self._waiting):
-            del self._waiting[job_id]
-            self._finish(Done(job_id, error=error))
+        for job, received in list(self._waiting.values()):
+            del self._waiting[job.id]
+            self._finish(Done(job.id, error=error, queued=self._clock() - received))
         if self._running is not None:
             self._interrupt(error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), CLOSING_TIME)
+            self._cut()
+            await self._idle.wait()
         self._task.cancel()
         await asyncio.wait([self._task])
-        if self._running is not None:
-            self._finish(Done(self._running.id, error=_cut_short(self._device.name)))
 
     # --- the task ----------------------------------------------------------------------------------
 
@@ -117,41 +128,42 @@ class Commander:
         if job.deadline <= started:
             self._finish(Done(job.id, error=expired(self._device.name), queued=started - received))
             return
-        self._running = job
         self._idle.clear()
+        self._running, self._run, self._stop = job, None, None
+        self._writer.progress = Progress()
+        self._interrupted.clear()
         done = await self._carry_out(job)
-        self._running = None
-        self._idle.set()
+        self._running = self._scope = None
         done.queued, done.device = started - received, self._clock() - started
         self._finish(done)
+        self._idle.set()
 
     async def _carry_out(self, job: Job) -> Done:
         try:
-            return Done(job.id, result=await self._command(job))
+            async with asyncio.timeout(None) as self._scope:
+                return Done(job.id, result=await self._command(job))
         except PlcmqError as error:
             return Done(job.id, error=error)
-        except Exception:  # the boundary of one command: a fault in it must not end the device's worker
+        except Exception as error:  # the boundary of one command: a fault in it must not end the worker
+            if isinstance(error, TimeoutError) and self._stop is not None:
+                return Done(job.id, error=self._cut_short(self._stop))
             reference = uuid4().hex[:12]
             logger.exception("%s: %s failed (reference %s)", self._device.name, job.action, reference)
-            message = f"a fault inside plcmq while carrying out {job.action!r}; see the log"
-            return Done(job.id, error=failure(Code.INTERNAL, message, details={"reference": reference}))
+            return Done(job.id, error=fault(self._device.name, job.action, reference))
 
     async def _command(self, job: Job) -> Mapping[str, Any]:
+        args = job.args
         match job.action:
             case "write":
-                await self._writer.write(job.args["values"], verify=job.args["verify"])
-                return {"written": list(job.args["values"])}
+                await self._writer.write(args["values"], job.deadline, verify=args["verify"])
+                return {"written": list(args["values"])}
             case "write_raw":
-                args = job.args
-                await self._writer.write_raw(Table(args["table"]), args["address"], args["values"])
+                table = Table(args["table"])
+                await self._writer.write_raw(table, args["address"], args["values"], job.deadline)
                 return {}
         profile = self._profile
-        self._run = ActionRun(profile.actions[job.action], job.args, job.deadline, profile.tags)
-        self._interrupted.clear()
-        try:
-            return await self._perform(self._run)
-        finally:
-            self._run = None
+        self._run = ActionRun(profile.actions[job.action], args, job.deadline, profile.tags)
+        return await self._perform(self._run)
 
     async def _perform(self, run: ActionRun) -> Mapping[str, Any]:
         answer: Mapping[str, Value] | PlcmqError | None = None
@@ -163,15 +175,15 @@ class Commander:
                 case Broken(error):
                     raise error
                 case _:
-                    answer = await self._do(effect)
+                    answer = await self._do(effect, run.limit)
 
-    async def _do(self, effect: Effect) -> Mapping[str, Value] | PlcmqError | None:
+    async def _do(self, effect: Effect, limit: float) -> Mapping[str, Value] | PlcmqError | None:
         try:
             match effect:
                 case ReadTags(tags):
-                    return await self._reader.read_now(tags)
+                    return await self._reader.read_now(tags, limit)
                 case WriteTags(values):
-                    await self._writer.write(values)
+                    await self._writer.write(values, limit)
                 case Pause(seconds):
                     await self._pause(seconds)
         except PlcmqError as error:
@@ -186,12 +198,31 @@ class Commander:
             return
         self._interrupted.clear()
 
+    # --- ending early ------------------------------------------------------------------------------
+
     def _interrupt(self, error: PlcmqError) -> None:
+        """Ends the running command as soon as that can be done in order."""
+        self._stop = error
         if self._run is not None:
             self._run.interrupt(error)
             self._interrupted.set()
+        elif self._writer.progress.outcome is Outcome.NOT_EXECUTED:
+            self._cut()
 
+    def _cut(self) -> None:
+        """Ends the running command where it stands."""
+        if self._scope is not None and not self._scope.expired():
+            self._scope.reschedule(asyncio.get_running_loop().time())
 
-def _cut_short(device: str) -> PlcmqError:
-    message = f"{device}: the host stopped in the middle of this command; look at the machine"
-    return failure(Code.OUTCOME_UNKNOWN, message, outcome=Outcome.UNKNOWN)
+    def _cut_short(self, stop: PlcmqError) -> PlcmqError:
+        """The error of a command that was cut: why it was, unless it had done something by then."""
+        run, progress = self._run, self._writer.progress
+        outcomes = {progress.outcome, Outcome.NOT_EXECUTED if run is None else run.outcome}
+        done = progress.names if run is None else run.done
+        details = {("written" if run is None else "done"): list(done), "cause": stop.to_map()}
+        message = f"{stop.message}; the command was cut short, so look at the machine"
+        if Outcome.UNKNOWN in outcomes:
+            return failure(Code.OUTCOME_UNKNOWN, message, details=details)
+        if Outcome.EXECUTED in outcomes:
+            return failure(Code.ACTION_FAILED, message, details=details)
+        return stop

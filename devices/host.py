@@ -2,20 +2,24 @@
 
 Strategy: the broker says what shall be served; the host makes it so, one device at a time and without
 touching the others. It neither knows nor cares whether the broker is in the same process: messages come in
-through `receive` and go out through `send`.
+by calls and go out through `send`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Final
 
+from ..client.errors import Code, PlcmqError, failure
 from .channels import Channels
+from .commander import CLOSING_TIME
 from .jobs import DeviceState, Done, FromHost, Job, Release, Released, Serve
-from .model import Device, State
-from .refusals import leaving
+from .link import CLOSE_TIME
+from .model import Device, Endpoint, State
+from .refusals import expired, leaving
 from .requests import CompiledProfile
 from .site.compile import compile_device, compile_profile
 from .site.content import Form
@@ -23,6 +27,11 @@ from .site.diff import same
 from .worker import Worker
 
 EXPIRY_INTERVAL: Final = 0.05  # seconds between two looks for jobs whose time is up
+LETTING_GO: Final = CLOSING_TIME + CLOSE_TIME  # seconds that it takes at most to close a device's socket
+
+Definition = tuple[Form, Form]  # the device's, its profile's
+
+logger = logging.getLogger(__name__)
 
 
 class DeviceHost:
@@ -37,8 +46,10 @@ class DeviceHost:
         self._send = send
         self._channels = Channels(self._on_state)
         self._workers: dict[int, Worker] = {}
-        self._wanted: dict[int, tuple[Form, Form]] = {}  # definitions: the device's, its profile's
-        self._present: dict[int, tuple[Form, Form]] = {}
+        self._wanted: dict[int, Definition] = {}
+        self._present: dict[int, Definition] = {}
+        self._unfit: dict[int, str] = {}  # devices that cannot be served as they are defined, and why
+        self._closed = False
         self._changing: dict[int, asyncio.Task[None]] = {}
         self._held: dict[int, list[Job]] = {}  # jobs for a device that is being set up
         self._kinds: dict[str, tuple[Form, CompiledProfile]] = {}
@@ -53,12 +64,15 @@ class DeviceHost:
     @property
     def queued(self) -> int:
         """Jobs that wait or are under way."""
-        return sum(self._workers[device].depth for device in self._busy if device in self._workers)
+        working = sum(self._workers[device].depth for device in self._busy if device in self._workers)
+        return working + sum(len(jobs) for jobs in self._held.values())
 
     # --- messages ----------------------------------------------------------------------------------
 
     def serve(self, message: Serve) -> None:
         """Serves devices, or redefines them; one whose definition is the same is not touched."""
+        if self._closed:
+            return
         for form in message.devices:
             device_id = form["id"]
             definition = (form, message.profiles[form["profile"]])
@@ -80,22 +94,30 @@ class DeviceHost:
         if worker is not None:
             self._busy.add(job.device)
             worker.submit(job)
-            if self._expiry is None:
-                self._expire_later()
         elif job.device in self._changing and job.device in self._wanted:
             self._held.setdefault(job.device, []).append(job)
         else:
-            self._send(Done(job.id, error=leaving(f"device {job.device}")))
+            self._send(Done(job.id, error=self._not_served(job.device)))
+            return
+        if self._expiry is None:
+            self._expire_later()
 
     async def close(self) -> None:
-        """Stops serving all devices; returns when every socket is closed."""
+        """Stops serving all devices, for good; returns when every socket is closed."""
+        self._closed = True
         self._wanted.clear()
         for device_id in [*self._present]:
             self._change(device_id)
         while self._changing:
-            await asyncio.gather(*self._changing.values())
+            await asyncio.wait(self._changing.values())
         if self._expiry is not None:
             self._expiry.cancel()
+
+    def _not_served(self, device_id: int) -> PlcmqError:
+        why = self._unfit.get(device_id)
+        if why is None:
+            return leaving(f"device {device_id}")
+        return failure(Code.DEVICE_DOWN, f"device {device_id} cannot be served: {why}")
 
     # --- changes -----------------------------------------------------------------------------------
 
@@ -107,26 +129,49 @@ class DeviceHost:
     async def _bring_about(self, device_id: int) -> None:
         """Makes one device be as it is wanted, also if that changes meanwhile."""
         while not same(definition := self._wanted.get(device_id), self._present.get(device_id)):
-            new = compile_device(definition[0]) if definition else None
-            old = self._workers.pop(device_id, None)
-            if old is not None:
-                await old.close(leaving(old.device.name))
-                if new is None or new.endpoint != old.device.endpoint:
-                    await self._channels.leave(old.device)
-            if new is None or definition is None:
+            new = self._compiled(device_id, definition) if definition else None
+            await self._stop(device_id, new[0].endpoint if new else None)
+            if definition is None:
                 self._present.pop(device_id, None)
                 self._send(Released([device_id]))
-            else:
-                await self._start(new, definition)
+                continue
+            if new is not None:
+                channel = await self._channels.join(new[0])
+                self._workers[device_id] = Worker(*new, channel, self._send, self.clock)
+            self._present[device_id] = definition
         del self._changing[device_id]
-        for job in self._held.pop(device_id, ()):
-            self.submit(job)
+        self._submit_held(self._held.pop(device_id, []))
 
-    async def _start(self, device: Device, definition: tuple[Form, Form]) -> None:
-        channel = await self._channels.join(device)
-        kind = self._kind(device.profile, definition[1])
-        self._workers[device.id] = Worker(device, kind, channel, self._send, self.clock)
-        self._present[device.id] = definition
+    async def _stop(self, device_id: int, next_endpoint: Endpoint | None) -> None:
+        """Ends the device's worker, and its part in the connection unless it stays at that endpoint."""
+        worker = self._workers.pop(device_id, None)
+        if worker is not None:
+            await worker.close(leaving(worker.device.name))
+            if worker.device.endpoint != next_endpoint:
+                await self._channels.leave(worker.device)
+
+    def _submit_held(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            worker = self._workers.get(job.device)
+            if worker is None:
+                self.submit(job)
+            else:
+                self._busy.add(job.device)
+                worker.submit_again(job)
+
+    def _compiled(self, device_id: int, definition: Definition) -> tuple[Device, CompiledProfile] | None:
+        """The definition, ready for use; None if it is of no use, which is told and logged."""
+        self._unfit.pop(device_id, None)
+        try:
+            device = compile_device(definition[0])
+            return device, self._kind(device.profile, definition[1])
+        except (
+            Exception
+        ) as error:  # the boundary of one definition: it must not keep others from being served
+            logger.exception("device %d cannot be served", device_id)
+            self._unfit[device_id] = str(error)
+            self._send(DeviceState(device_id, State.DOWN, time.time(), f"cannot be served: {error}"))
+            return None
 
     def _kind(self, name: str, form: Form) -> CompiledProfile:
         known = self._kinds.get(name)
@@ -151,5 +196,10 @@ class DeviceHost:
                 worker.expire(now)
             else:
                 self._busy.discard(device_id)
-        if self._busy:
+        for device_id, jobs in self._held.items():
+            late = [job for job in jobs if job.deadline <= now]
+            self._held[device_id] = [job for job in jobs if job.deadline > now]
+            for job in late:
+                self._send(Done(job.id, error=expired(f"device {device_id}")))
+        if self._busy or self._held:
             self._expire_later()

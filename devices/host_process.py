@@ -23,11 +23,13 @@ from ..client.transport import Receiver, SocketSettings, connect_dealer, is_read
 from .host import DeviceHost
 from .host_settings import HostSettings
 from .hostwire import Message, NoHostMessage, pack, unpack
-from .jobs import Again, Bye, FromHost, Job, Ping, Refused, Release, Serve, Welcome
+from .jobs import Again, Bye, Done, FromHost, Job, Ping, Refused, Release, Serve, Welcome
 from .membership import Membership
+from .refusals import leaving
 
 TICK: Final = 0.1  # seconds
 UNSENT_LIMIT: Final = 20_000  # messages kept while the broker is away
+PACK_LIMIT: Final = 500  # messages to the broker in one message of the socket
 DRAIN_LIMIT: Final = 200  # messages read before the loop may do something else
 SOCKET: Final = SocketSettings(linger=1.0, reconnect_max=1.0)
 
@@ -154,6 +156,9 @@ class _HostProcess:
     def _submit(self, job: Job) -> None:
         if self._membership.lost:
             return  # the broker has given us up by now, and has answered for this job
+        if self._draining:
+            self._say(Done(job.id, error=leaving(f"device {job.device}")))
+            return
         job.deadline = self._membership.local(job.deadline)
         self._host.submit(job)
 
@@ -187,10 +192,10 @@ class _HostProcess:
         if not self._outbox:
             return
         try:
-            self._socket.send(pack(self._outbox), zmq.NOBLOCK)
+            while self._outbox:
+                self._socket.send(pack(self._outbox[:PACK_LIMIT]), zmq.NOBLOCK)
+                del self._outbox[:PACK_LIMIT]
         except zmq.Again:
             del self._outbox[:-UNSENT_LIMIT]  # the broker is away; a tick tries again
-        else:
-            self._outbox.clear()
         if is_readable(self._socket):
             self._loop.call_soon(self._read)

@@ -32,7 +32,7 @@ class Membership:
         self._version = version
         self._known = False  # whether the broker knows us, as far as we know
         self._lease = 0.0
-        self._heard = float("-inf")  # when the last ping came, on our clock
+        self._heard = float("-inf")  # when the last ping was sent, on our clock
         self._next_hello = float("-inf")
         self._offsets: deque[float] = deque(maxlen=CLOCK_SAMPLES)  # broker's clock minus ours, at receipt
 
@@ -47,8 +47,8 @@ class Membership:
         """The broker is alive. Answers, unless the lease had passed before the ping came."""
         if self.lost:
             return None
-        self._heard = now
         self._offsets.append(ping.now - now)
+        self._heard = self.local(ping.now)  # when it was sent: it may have waited for us to read it
         return Pong(ping.now, queued)
 
     def forgotten(self) -> None:

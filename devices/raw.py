@@ -1,26 +1,45 @@
 """Raw reads and identification: what asks for registers instead of tags, so that nothing can be merged.
 
 Strategy: they are rare and for people, so each is a small task of its own; the channel's turns keep them in
-line with everything else.
+line with everything else. A job is answered by whoever takes it out of `_errands`, so it ends once, whether
+its task has begun by then or not.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
+from uuid import uuid4
 
-from ..client.errors import PlcmqError
+from ..client.errors import Code, PlcmqError, failure
 from .channel import Channel, Turn
 from .jobs import Done, Job
 from .link import LinkError
-from .modbus import ExceptionReply, Identification, read
+from .modbus import ExceptionReply, Identification, Transaction, read
 from .model import Device, Table
 from .outcomes import as_error
-from .refusals import busy, cancelled, expired, no_answer
+from .refusals import busy, cancelled, expired, fault, no_answer, not_allowed
+from .retrying import while_busy
 from .turns import Lane
 
 LIMIT: Final = 64  # under way for one device
+IDENTIFY: Final = 43  # function code
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Errand:
+    """A raw read under way."""
+
+    job: Job
+    received: float  # monotonic seconds
+    task: asyncio.Task[None] | None = None
+    started: float | None = None  # when its first request went out; None: nothing has
 
 
 class RawReader:
@@ -37,70 +56,102 @@ class RawReader:
         self._channel = channel
         self._finish = finish
         self._clock = clock
-        self._tasks: dict[int, asyncio.Task[None]] = {}  # by job id
-        self._reason: PlcmqError = cancelled(device.name)
+        self._errands: dict[int, _Errand] = {}  # by job id
+        self._tasks: set[asyncio.Task[None]] = set()  # those too whose errand has been answered
 
     @property
     def depth(self) -> int:
         """How many are under way."""
-        return len(self._tasks)
+        return len(self._errands)
 
     def submit(self, job: Job) -> None:
         """Takes a raw read; it ends through `finish`."""
-        if len(self._tasks) >= LIMIT:
+        if len(self._errands) >= LIMIT:
             self._finish(Done(job.id, error=busy(self._device.name, "raw reads", LIMIT)))
             return
-        self._tasks[job.id] = asyncio.get_running_loop().create_task(self._carry_out(job, self._clock()))
+        errand = self._errands[job.id] = _Errand(job, self._clock())
+        errand.task = asyncio.get_running_loop().create_task(self._carry_out(errand))
+        self._tasks.add(errand.task)
+        errand.task.add_done_callback(self._tasks.discard)
+
+    def expire(self, now: float) -> None:
+        """Ends those whose time is up."""
+        for errand in [e for e in self._errands.values() if e.job.deadline <= now]:
+            self._break_off(errand, (expired if errand.started is None else no_answer)(self._device.name))
 
     def take_back(self, job_id: int) -> bool:
         """Cancels one; false if it is not here."""
-        task = self._tasks.get(job_id)
-        return task is not None and task.cancel()
+        errand = self._errands.get(job_id)
+        if errand is not None:
+            self._break_off(errand, cancelled(self._device.name))
+        return errand is not None
 
     async def close(self, error: PlcmqError) -> None:
         """Ends all that are under way with the error."""
-        self._reason = error
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for errand in list(self._errands.values()):
+            self._break_off(errand, error)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
-    async def _carry_out(self, job: Job, received: float) -> None:
-        done = Done(job.id, error=self._reason)
-        started: list[float] = []
-        try:
-            async with asyncio.timeout(job.deadline - received):
-                async with self._channel.turn(Lane.READ, self._device.id) as turn:
-                    started.append(self._clock())
-                    done.result = await self._result(job, turn)
-                    done.error = None
-        except TimeoutError:
-            done.error = no_answer(self._device.name) if started else expired(self._device.name)
-        except (ExceptionReply, LinkError) as error:
-            done.error = as_error(self._device, error, is_write=False)
-        except asyncio.CancelledError:
-            done.error = self._reason
-            raise
-        finally:
-            del self._tasks[job.id]
+    # --- ends --------------------------------------------------------------------------------------
+
+    def _break_off(self, errand: _Errand, error: PlcmqError) -> None:
+        self._end(errand, error=error)
+        if errand.task is not None:
+            errand.task.cancel()
+
+    def _end(
+        self, errand: _Errand, result: dict[str, Any] | None = None, error: PlcmqError | None = None
+    ) -> None:
+        if self._errands.pop(errand.job.id, None) is not None:
             now = self._clock()
-            begin = started[0] if started else now
-            done.queued, done.device = begin - received, now - begin
-            self._finish(done)
+            started = now if errand.started is None else errand.started
+            queued, device = started - errand.received, now - started
+            self._finish(Done(errand.job.id, result, error, queued, device))
 
-    async def _result(self, job: Job, turn: Turn) -> dict[str, Any]:
-        if job.action == "identify":
-            return {"objects": await self._identify(turn)}
-        table, count = Table(job.args["table"]), job.args["count"]
-        data = await turn.transact(
-            self._device.unit, read(table, job.args["address"], count), self._device.link.timeout
-        )
-        if table.is_bits:
+    # --- the task ----------------------------------------------------------------------------------
+
+    async def _carry_out(self, errand: _Errand) -> None:
+        job = errand.job
+        try:
+            self._end(errand, await while_busy(partial(self._read, errand), self._clock, job.deadline))
+        except PlcmqError as error:
+            self._end(errand, error=error)
+        except (ExceptionReply, LinkError) as error:
+            self._end(errand, error=as_error(self._device, error, is_write=False))
+        except Exception:  # the boundary of one raw read: a fault in it must not leave its caller waiting
+            reference = uuid4().hex[:12]
+            logger.exception("%s: %s failed (reference %s)", self._device.name, job.action, reference)
+            self._end(errand, error=fault(self._device.name, job.action, reference))
+
+    async def _read(self, errand: _Errand) -> dict[str, Any]:
+        job = errand.job
+        request = None if job.action == "identify" else self._request(job)
+        if request is None and IDENTIFY not in self._device.link.functions:
+            message = f"{self._device.name} has no identification (its `link.functions` do not have 43)"
+            raise failure(Code.UNKNOWN_ACTION, message, details={"action": job.action})
+        async with self._channel.turn(Lane.READ, self._device.id, job.deadline) as turn:
+            if errand.started is None:
+                errand.started = self._clock()
+            if request is None:
+                return {"objects": await self._identify(turn)}
+            data = await self._transact(turn, request)
+        count = job.args["count"]
+        if Table(job.args["table"]).is_bits:
             return {"bits": [bool(data[i // 8] >> i % 8 & 1) for i in range(count)]}
         return {"registers": [int.from_bytes(data[i : i + 2]) for i in range(0, 2 * count, 2)]}
+
+    def _request(self, job: Job) -> Transaction:
+        request = read(Table(job.args["table"]), job.args["address"], job.args["count"])
+        if request.function not in self._device.link.functions:
+            raise not_allowed(self._device.name, "this read", [request.function], "table")
+        return request
 
     async def _identify(self, turn: Turn) -> dict[str, str]:
         found = Identification()
         while not found.complete:
-            found.add(await turn.transact(self._device.unit, found.request(), self._device.link.timeout))
+            found.add(await self._transact(turn, found.request()))
         return found.objects
+
+    async def _transact(self, turn: Turn, request: Transaction) -> bytes:
+        return await turn.transact(self._device.unit, request, self._device.link.timeout)

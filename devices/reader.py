@@ -2,17 +2,21 @@
 
 Strategy: one task, which sleeps until somebody wants something. `submit` only queues, so a thousand reads
 cost no task and no future each. Every request to the device takes a turn of its own at the channel, in the
-read lane, so that a command never waits for more than the one request under way.
+read lane, so that a command never waits for more than the one request under way. What a command reads is
+also given to those who wait for it anyway.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
+from uuid import uuid4
 
-from ..client.errors import PlcmqError
+from ..client.errors import Code, PlcmqError, failure
 from .channel import Channel
 from .jobs import Done, Job
 from .link import LinkError
@@ -21,8 +25,9 @@ from .model import Device, Value
 from .outcomes import as_error
 from .planner import Hole, HoleHunt, Span, Want, plan_reads, unreadable
 from .reading import Latest, ReadJob, Round
-from .refusals import busy, expired, no_answer
+from .refusals import busy, expired, fault, no_answer, not_allowed
 from .requests import CompiledProfile
+from .retrying import while_busy
 from .turns import Lane
 
 QUEUE_LIMIT: Final = 1024  # reads that may wait for one device
@@ -30,13 +35,15 @@ PLAN_CACHE: Final = 256  # plans kept, one for each set of tags
 Complete = Callable[[list[ReadJob]], None]
 ILLEGAL_ADDRESS: Final = 2  # Modbus exception: no such data address
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a set of tags is read: the requests, and the tags that no request can read, each with the reason."""
+    """How tags are read: the requests, and the tags that no request can read, each with its error."""
 
     spans: list[Span]
-    unreadable: list[tuple[Want, str]]
+    unreadable: list[tuple[Want, PlcmqError]]
 
 
 class Reader:
@@ -94,24 +101,38 @@ class Reader:
         self._waiting[job.id] = read_job
         self._wake.set()
 
-    async def read_now(self, tags: Collection[str]) -> dict[str, Value]:
+    async def read_now(self, tags: Collection[str], deadline: float) -> dict[str, Value]:
         """Reads tags for a step of a command, ahead of what waits.
 
+        Args:
+            tags: their names.
+            deadline: how long it may take, seconds of the clock.
+
         Raises:
-            PlcmqError: a tag could not be read.
+            PlcmqError: a tag could not be read, or not in time.
         """
         now = self._clock()
-        read_job = ReadJob(Job(0, self._device.id, "read", {}, now), now, set(tags))
-        await self._carry_out(Round([read_job], self._kind.codecs), Lane.COMMAND, lambda _complete: None)
+        read_job = ReadJob(Job(0, self._device.id, "read", {}, deadline), now, set(tags))
+        round_ = Round([read_job], self._kind.codecs)
+        try:
+            async with asyncio.timeout(deadline - now):
+                await self._carry_out(round_, Lane.COMMAND, lambda _complete: None)
+        except TimeoutError:
+            raise self._too_late(read_job) from None
         for error in read_job.errors.values():
             raise error
+        if read_job.missing:
+            raise self._too_late(read_job)
         return read_job.values
 
     def expire(self, now: float) -> None:
         """Ends the reads whose time is up."""
-        for reads, error in ((self._waiting, expired), (self._running, no_answer)):
+        for reads in (self._waiting, self._running):
             for read_job in [r for r in reads.values() if r.job.deadline <= now]:
-                self._end(read_job, error(self._device.name))
+                self._end(read_job, self._too_late(read_job))
+
+    def _too_late(self, read_job: ReadJob) -> PlcmqError:
+        return (expired if read_job.started is None else no_answer)(self._device.name)
 
     def take_back(self, job_id: int, error: PlcmqError) -> bool:
         """Ends one read early, with the error; false if it is not here."""
@@ -124,8 +145,8 @@ class Reader:
         """Stops, and ends whatever still waits with the error."""
         self._task.cancel()
         await asyncio.wait([self._task])
-        for read_job in [*self._waiting.values(), *self._running.values()]:
-            self._end(read_job, error)
+        self._end_all(self._waiting, error)
+        self._end_all(self._running, error)
 
     def plan(self, tags: frozenset[str]) -> Plan:
         """How to read the tags, with what is known of the device's limits and holes."""
@@ -139,8 +160,25 @@ class Reader:
     def _new_plan(self, wants: list[Want]) -> Plan:
         link, holes = self._device.link, self.holes
         limits = {"max_registers": link.max_registers, "max_coils": link.max_coils}
+        forbidden = [want for want in wants if _function(want) not in link.functions]
+        if forbidden:
+            wants = [want for want in wants if want not in forbidden]
         spans = plan_reads(wants, **limits, max_gap=link.max_gap, holes=holes)
-        return Plan(spans, unreadable(wants, **limits, holes=holes))
+        refused = [(w, self._unreadable(w, why)) for w, why in unreadable(wants, **limits, holes=holes)]
+        return Plan(spans, refused + [(want, self._not_allowed(want)) for want in forbidden])
+
+    def _unreadable(self, want: Want, why: str) -> PlcmqError:
+        link, message = self._device.link, f"{self._device.name}: {want.name} cannot be read: {why}"
+        if want.width > (link.max_coils if want.table.is_bits else link.max_registers):
+            return failure(Code.BAD_ARGS, message, details={"path": "rqargs.tags", "tag": want.name})
+        reply = ExceptionReply(_function(want), ILLEGAL_ADDRESS)
+        error = as_error(self._device, reply, is_write=False)
+        return failure(error.code, message, details=error.details)
+
+    def _not_allowed(self, want: Want) -> PlcmqError:
+        return not_allowed(self._device.name, f"reading {want.name}", [_function(want)], "tags")
+
+    # --- rounds ------------------------------------------------------------------------------------
 
     async def _read_for_ever(self) -> None:
         while True:
@@ -149,52 +187,78 @@ class Reader:
             self.expire(self._clock())
             self._running, self._waiting = self._waiting, {}
             self._round = Round(self._running.values(), self._kind.codecs)
-            await self._carry_out(self._round, Lane.READ, self._complete)
+            try:
+                await self._carry_out(self._round, Lane.READ, self._complete)
+            except Exception:  # the boundary of one round: a fault in it must not end the device's reading
+                reference = uuid4().hex[:12]
+                logger.exception("%s: reading failed (reference %s)", self._device.name, reference)
+                self._end_all(self._running, fault(self._device.name, "read", reference))
             self._round = None
 
     async def _carry_out(self, round_: Round, lane: Lane, complete: Complete) -> None:
         plan = self.plan(round_.tags)
-        for want, why in plan.unreadable:
-            refused = as_error(self._device, ExceptionReply(0, ILLEGAL_ADDRESS), is_write=False)
-            refused.message = f"{self._device.name}: {want.name} cannot be read: {why}"
-            complete(round_.failed(Span(want.table, want.address, want.width, (want,)), refused))
+        for want, refusal in plan.unreadable:
+            error = PlcmqError.from_map(refusal.to_map())  # each its own, for it may be raised
+            complete(round_.failed(Span(want.table, want.address, want.width, (want,)), error))
         for span in plan.spans:
             try:
-                await self._read_span(round_, span, lane, complete)
+                await self._ask(round_, span, lane, complete)
             except ExceptionReply as reply:
-                if reply.code == ILLEGAL_ADDRESS:
-                    await self._hunt(round_, span, lane, complete)
-                complete(round_.failed(span, as_error(self._device, reply, is_write=False)))
+                why = await self._after_refusal(reply, round_, span, lane, complete)
+                complete(round_.failed(span, as_error(self._device, why, is_write=False)))
             except LinkError as error:
                 complete(round_.failed(span, as_error(self._device, error, is_write=False)))
 
+    async def _ask(self, round_: Round, span: Span, lane: Lane, complete: Complete) -> bool:
+        """Reads one span; false if by the time it could be asked for nobody wants it any more."""
+        return await while_busy(partial(self._read_span, round_, span, lane, complete), self._clock)
+
     async def _read_span(self, round_: Round, span: Span, lane: Lane, complete: Complete) -> bool:
-        """Reads one span; false if by the time it is our turn nobody wants it any more."""
         async with self._channel.turn(lane, self._device.id) as turn:
-            if not round_.starts(span, self._clock()):
+            turn.until = round_.starts(span, self._clock())
+            if turn.until is None:
                 return False
+            aboard = self._round if lane is Lane.COMMAND else None  # who waited before it was asked for
+            if aboard is not None:
+                aboard.starts(span, self._clock())
+            writes = self.latest.writes
             request = read(span.table, span.address, span.count)
             data = await turn.transact(self._device.unit, request, self._device.link.timeout)
-        complete(round_.filled(span, data, self.latest, self._clock()))
+        now = self._clock()
+        complete(round_.filled(span, data, self.latest, now, writes))
+        if aboard is not None and aboard is self._round:
+            self._complete(aboard.filled(span, data, self.latest, now, writes))
         return True
 
-    async def _hunt(self, round_: Round, span: Span, lane: Lane, complete: Complete) -> None:
-        """Reads what can be read of a span that the device refused, and learns what cannot."""
-        hunt = HoleHunt(span)
-        while (part := hunt.part) is not None:
+    async def _after_refusal(
+        self, reply: ExceptionReply, round_: Round, span: Span, lane: Lane, complete: Complete
+    ) -> ExceptionReply | LinkError:
+        """Reads what can be read of a span that the device refused; why the rest cannot."""
+        if reply.code == ILLEGAL_ADDRESS:
             try:
-                if not await self._read_span(round_, part, lane, complete):
-                    break
-            except ExceptionReply as reply:
-                if reply.code != ILLEGAL_ADDRESS:
-                    break
-                hunt.report(readable=False)
-            except LinkError:
-                break
-            else:
-                hunt.report(readable=True)
-        self.holes.update(hunt.holes)
-        self._plans.clear()
+                await self._hunt(HoleHunt(span), round_, lane, complete)
+            except (ExceptionReply, LinkError) as error:
+                return error
+        return reply
+
+    async def _hunt(self, hunt: HoleHunt, round_: Round, lane: Lane, complete: Complete) -> None:
+        """Follows the hunt; whatever ends it early, what it has learned stays."""
+        try:
+            while (part := hunt.part) is not None:
+                try:
+                    if not await self._ask(round_, part, lane, complete):
+                        return
+                except ExceptionReply as reply:
+                    if reply.code != ILLEGAL_ADDRESS:
+                        raise
+                    hunt.report(readable=False)
+                else:
+                    hunt.report(readable=True)
+        finally:
+            self.holes.update(hunt.holes)
+            self._plans.clear()
+
+    # --- ends --------------------------------------------------------------------------------------
 
     def _complete(self, reads: list[ReadJob]) -> None:
         now = self._clock()
@@ -207,5 +271,13 @@ class Reader:
             del self._waiting[read_job.job.id]
         elif self._round is not None:
             self._round.drop(read_job)
-        done = read_job.done(self._clock())
-        self._finish(Done(done.job, error=error, queued=done.queued, device=done.device))
+        self._finish(read_job.broken_off(error, self._clock()))
+
+    def _end_all(self, reads: dict[int, ReadJob], error: PlcmqError) -> None:
+        for read_job in list(reads.values()):
+            self._end(read_job, error)
+
+
+def _function(want: Want) -> int:
+    """The function code that reads it."""
+    return read(want.table, 0, 1).function

@@ -31,17 +31,20 @@ class ReadJob:
     read_at: dict[str, float] = field(default_factory=dict)
 
     def done(self, now: float) -> Done:
-        """The job's end. Where every tag failed, the first error is the job's."""
-        started = now if self.started is None else self.started
-        queued, device = started - self.received, now - started
+        """The job's end, once nothing is missing. Where every tag failed, the first error is the job's."""
         if self.errors and not self.values:
-            error = next(iter(self.errors.values()))
-            return Done(self.job.id, error=error, queued=queued, device=device)
+            return self.broken_off(next(iter(self.errors.values())), now)
+        started = now if self.started is None else self.started
         ages = {name: round(max(0.0, now - at), 6) for name, at in self.read_at.items()}
         result: dict[str, object] = {"values": self.values, "age": ages}
         if self.errors:
             result["errors"] = {name: error.to_map() for name, error in self.errors.items()}
-        return Done(self.job.id, result=result, queued=queued, device=device)
+        return Done(self.job.id, result=result, queued=started - self.received, device=now - started)
+
+    def broken_off(self, error: PlcmqError, now: float) -> Done:
+        """The job's end with an error, whatever has come in."""
+        started = now if self.started is None else self.started
+        return Done(self.job.id, error=error, queued=started - self.received, device=now - started)
 
     def take(self, name: str, value: Value, read_at: float) -> None:
         """Notes a tag's value."""
@@ -56,17 +59,24 @@ class ReadJob:
 
 
 class Latest:
-    """The last value of each tag that has been read, and when."""
+    """The last value of each tag that has been read, and when.
+
+    Attributes:
+        writes: how often values have been forgotten.
+    """
 
     def __init__(self) -> None:
+        self.writes = 0
         self._values: dict[str, tuple[Value, float]] = {}
 
-    def put(self, name: str, value: Value, now: float) -> None:
-        """Notes a value that has just been read."""
-        self._values[name] = (value, now)
+    def put(self, name: str, value: Value, now: float, writes: int) -> None:
+        """Notes a value, unless there was a write since it was asked for, when `writes` was what is given."""
+        if writes == self.writes:
+            self._values[name] = (value, now)
 
     def forget(self) -> None:
         """Forgets all values: a write may have changed any of them."""
+        self.writes += 1
         self._values.clear()
 
     def serve(self, read: ReadJob, max_age: float, now: float) -> None:
@@ -92,18 +102,33 @@ class Round:
         """The tags that somebody still waits for."""
         return frozenset(self._waiting)
 
-    def starts(self, span: Span, now: float) -> bool:
-        """Notes that a span is about to be asked for; false if nobody waits for it any more."""
-        wanted = False
+    def starts(self, span: Span, now: float) -> float | None:
+        """Notes that a span is about to be asked for.
+
+        Returns:
+            until when somebody waits for it; None if nobody does any more, and it shall not be asked for.
+        """
+        until = now
         for want in span.wants:
             for read in self._waiting.get(want.name, ()):
-                wanted = True
-                if read.started is None:
-                    read.started = now
-        return wanted
+                deadline = read.job.deadline
+                if deadline > now:
+                    if read.started is None:
+                        read.started = now
+                    if deadline > until:
+                        until = deadline
+        return until if until > now else None
 
-    def filled(self, span: Span, data: bytes, latest: Latest, now: float) -> list[ReadJob]:
-        """Decodes a reply's payload; returns the jobs that are complete with it."""
+    def filled(self, span: Span, data: bytes, latest: Latest, now: float, writes: int) -> list[ReadJob]:
+        """Decodes a reply's payload; returns the jobs that are complete with it.
+
+        Args:
+            span: what was asked for.
+            data: the payload.
+            latest: takes the values too.
+            now: when the reply came.
+            writes: of `latest` when the span was asked for.
+        """
         complete: list[ReadJob] = []
         for want in span.wants:
             reads = self._waiting.pop(want.name, None)
@@ -114,7 +139,7 @@ class Round:
             except UndecodableValue as error:
                 complete += _fail(reads, want.name, failure(Code.DEVICE_ERROR, str(error)))
                 continue
-            latest.put(want.name, value, now)
+            latest.put(want.name, value, now, writes)
             for read in reads:
                 read.take(want.name, value, now)
                 if not read.missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from ..client.errors import Code, PlcmqError, failure
@@ -26,11 +27,24 @@ def no_answer(device: str) -> PlcmqError:
 
 
 def cancelled(device: str) -> PlcmqError:
-    """The caller took the request back before anything was done."""
-    return failure(Code.CANCELLED, f"{device}: cancelled by its caller before it reached the device")
+    """The caller took the request back."""
+    return failure(Code.CANCELLED, f"{device}: cancelled by its caller")
 
 
 def leaving(device: str) -> PlcmqError:
     """The worker ends: its device is redefined, removed or handed over, or its host stops."""
     message = f"{device} is being redefined or handed over; try again in a moment"
     return failure(Code.SHUTTING_DOWN, message, details={"retry_after": RETRY_AFTER_BUSY})
+
+
+def not_allowed(device: str, what: str, functions: Iterable[int], path: str) -> PlcmqError:
+    """It takes a function code that the device does not have, by its settings (`link.functions`)."""
+    needed = " or ".join(str(function) for function in functions)
+    message = f"{device}: {what} needs function code {needed}, which its `link.functions` do not have"
+    return failure(Code.BAD_ARGS, message, details={"path": f"rqargs.{path}"})
+
+
+def fault(device: str, action: str, reference: str) -> PlcmqError:
+    """A fault of our own; `reference` is where the log tells more."""
+    message = f"{device}: a fault inside plcmq while carrying out {action!r}; see its log"
+    return failure(Code.INTERNAL, message, details={"reference": reference})

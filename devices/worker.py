@@ -40,11 +40,12 @@ class Worker:
         clock: Callable[[], float],
     ) -> None:
         self.device = device
+        self._kind = kind
         self._channel = channel
         self._send = send
         self._reader = Reader(device, kind, channel, self._finish, clock)
         self._raw = RawReader(device, channel, self._finish, clock)
-        writer = Writer(device, kind, channel, self._reader)
+        writer = Writer(device, kind, channel, self._reader, clock)
         self._commander = Commander(device, kind, self._reader, writer, self._finish, clock)
         self._watcher = Watcher(device, self._reader.submit, self._finish, send, clock)
         self._finished = 0
@@ -71,9 +72,20 @@ class Worker:
             case _:
                 self._commander.submit(job)
 
+    def submit_again(self, job: Job) -> None:
+        """Takes a job that may have been checked against an earlier definition of the device."""
+        try:
+            if job.action != CANCEL:
+                job.args = self._kind.fit(job.action, job.args)
+        except PlcmqError as error:
+            self._finish(Done(job.id, error=error))
+        else:
+            self.submit(job)
+
     def expire(self, now: float) -> None:
-        """Ends the jobs whose time is up before they began."""
+        """Ends the reads whose time is up, and the commands whose time is up before they began."""
         self._reader.expire(now)
+        self._raw.expire(now)
         self._commander.expire(now)
 
     async def close(self, error: PlcmqError) -> None:

@@ -1,14 +1,19 @@
 """Writing tags: values in the order given, in the function codes that the device has, read back on request.
 
-Strategy: every transaction takes a turn of its own in the command lane, except for a bit in a register,
-whose read and write share one turn. Nothing is ever sent twice. An error tells what had been written before
-it: `details.written`.
+Strategy: everything is made before anything is sent, so what cannot be written is refused whole. Then each
+step takes a turn of its own in the command lane: adjacent values together, or a bit of a register, whose read
+and write share the turn where the device has no mask write. Nothing is ever sent twice, unless the device
+said that it was too busy to do it. `Progress` knows at each moment what has been confirmed and whether an
+answer is missing; the outcome of an error follows from it, and of nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from ..client.errors import Code, Outcome, PlcmqError, failure
@@ -16,53 +21,115 @@ from . import modbus
 from .channel import Channel, Turn
 from .codec import TagCodec
 from .link import LinkError
+from .matching import matches
 from .modbus import ExceptionReply, Transaction
 from .model import Device, Table, Value, Verify
 from .outcomes import as_error
 from .planner import WriteItem, WriteSpan, plan_writes
 from .reader import Reader
+from .refusals import not_allowed
 from .requests import CompiledProfile
+from .retrying import while_busy
 from .turns import Lane
 
-FC5, FC6, FC15, FC16, FC22 = 5, 6, 15, 16, 22
+FC3, FC22 = 3, 22
+_FUNCTIONS: Final = {Table.COIL: (5, 15), Table.HOLDING: (6, 16)}  # for one, for many
 _AT_ONCE: Final = Verify()
 
 
-class Writer:
-    """Writes tags and raw registers of one device."""
+@dataclass(slots=True)
+class Progress:
+    """How far one request's writing has come.
 
-    def __init__(self, device: Device, kind: CompiledProfile, channel: Channel, reader: Reader) -> None:
+    Attributes:
+        names: the tags that are written.
+        confirmed: how many writes the device has confirmed.
+        on_wire: whether the last request was a write that it has not confirmed (yet).
+    """
+
+    names: list[str] = field(default_factory=list)
+    confirmed: int = 0
+    on_wire: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """What has happened at the device, for all that is known."""
+        if self.on_wire:
+            return Outcome.UNKNOWN
+        return Outcome.EXECUTED if self.confirmed else Outcome.NOT_EXECUTED
+
+
+@dataclass(slots=True)
+class _Span:
+    """Adjacent values: the requests that write them, mostly one, and how many of these are done."""
+
+    requests: list[Transaction]
+    ends: dict[str, int]  # by tag: after how many requests it is written
+    done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Bit:
+    """A bit of a register, and how to change it."""
+
+    name: str
+    address: int
+    and_mask: int
+    or_mask: int
+
+
+class Writer:
+    """Writes tags and raw registers of one device.
+
+    Attributes:
+        progress: of the present request, or else of the last.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        kind: CompiledProfile,
+        channel: Channel,
+        reader: Reader,
+        clock: Callable[[], float],
+    ) -> None:
+        self.progress = Progress()
         self._device = device
         self._codecs = kind.codecs
         self._channel = channel
         self._reader = reader
-        self._functions = device.link.functions
+        self._clock = clock
 
-    async def write(self, values: Mapping[str, Value], *, verify: bool = False) -> None:
+    async def write(self, values: Mapping[str, Value], deadline: float, *, verify: bool = False) -> None:
         """Writes the tags in the order given, then reads back those that ask for it.
 
-        Raises:
-            PlcmqError: with the true outcome; `verify_failed` if a value read back differs.
-        """
-        written: list[str] = []
-        for step in self._steps(values):
-            await self._guarded(step, written)
-        await self._verify(values, everything=verify)
+        Args:
+            values: by tag; they have been checked.
+            deadline: nothing is sent from then on, seconds of the clock.
+            verify: read all of them back, not only the tags whose definition says so.
 
-    async def write_raw(self, table: Table, address: int, values: list[Any]) -> None:
+        Raises:
+            PlcmqError: with the true outcome, and in `details.written` the tags that are written
+                nevertheless; `verify_failed` if a value read back differs.
+        """
+        self.progress = Progress()
+        await self._send(self._steps(values), deadline)
+        await self._verify(values, deadline, everything=verify)
+
+    async def write_raw(self, table: Table, address: int, values: list[Any], deadline: float) -> None:
         """Writes registers (0 to 65535) or bits from an address on.
 
         Raises:
             PlcmqError: with the true outcome.
         """
+        self.progress = Progress()
         data = bytes(values) if table.is_bits else b"".join(int(v).to_bytes(2) for v in values)
-        await self._guarded(WriteSpan(table, address, data, ()), [])
+        await self._send([_Span(self._requests(table, address, data, "table"), {})], deadline)
 
-    # --- sending -----------------------------------------------------------------------------------
+    # --- what to send ------------------------------------------------------------------------------
 
-    def _steps(self, values: Mapping[str, Value]) -> list[WriteSpan | tuple[TagCodec, Value]]:
-        """The writes in order: adjacent values as one span, a bit of a register by itself."""
-        steps: list[WriteSpan | tuple[TagCodec, Value]] = []
+    def _steps(self, values: Mapping[str, Value]) -> list[_Span | _Bit]:
+        steps: list[_Span | _Bit] = []
         items: list[WriteItem] = []
         for name, value in values.items():
             codec = self._codecs[name]
@@ -71,70 +138,112 @@ class Writer:
             else:
                 steps += self._spans(items)
                 items = []
-                steps.append((codec, value))
+                steps.append(self._bit(codec, value))
         return steps + self._spans(items)
 
-    def _spans(self, items: list[WriteItem]) -> list[WriteSpan]:
+    def _spans(self, items: list[WriteItem]) -> list[_Span]:
         link = self._device.link
         limits = {"max_registers": link.max_write_registers, "max_coils": link.max_write_coils}
-        return plan_writes(items, **limits)
+        return [self._span(span) for span in plan_writes(items, **limits)]
 
-    async def _guarded(self, step: WriteSpan | tuple[TagCodec, Value], written: list[str]) -> None:
-        """Carries out one step; an error leaves with its outcome and with what had been written."""
-        self._reader.latest.forget()
-        try:
-            async with self._channel.turn(Lane.COMMAND, self._device.id) as turn:
-                if isinstance(step, WriteSpan):
-                    for transaction in self._transactions(step):
-                        await self._transact(turn, transaction)
-                    written += step.names
-                else:
-                    codec, value = step
-                    await self._write_bit(turn, codec, value)
-                    written.append(codec.tag.name)
-        except (ExceptionReply, LinkError) as error:
-            raise _after(as_error(self._device, error, is_write=True), written) from error
-        finally:
-            self._reader.latest.forget()
+    def _span(self, span: WriteSpan) -> _Span:
+        requests = self._requests(span.table, span.address, span.data, f"values.{span.names[0]}")
+        ends = [1] * len(span.names)
+        if len(requests) > 1:  # one for each coil or register
+            ends = list(itertools.accumulate(self._codecs[name].width for name in span.names))
+        return _Span(requests, dict(zip(span.names, ends, strict=True)))
 
-    def _transactions(self, span: WriteSpan) -> list[Transaction]:
-        data, address, has = span.data, span.address, self._functions
-        if span.table.is_bits:
-            if FC15 in has and (len(data) > 1 or FC5 not in has):
-                return [modbus.write_coils(address, data)]
+    def _bit(self, codec: TagCodec, value: Value) -> _Bit:
+        tag, has = codec.tag, self._device.link.functions
+        if FC22 not in has:
+            if FC3 not in has:
+                raise not_allowed(self._device.name, f"writing {tag.name}", (FC22, FC3), f"values.{tag.name}")
+            self._requests(tag.table, tag.address, bytes(2), f"values.{tag.name}")
+        return _Bit(tag.name, tag.address, *codec.masks(value))
+
+    def _requests(self, table: Table, address: int, data: bytes, path: str) -> list[Transaction]:
+        """The requests in the function codes that the device has; `path` is of the argument."""
+        has, (one, many) = self._device.link.functions, _FUNCTIONS[table]
+        width = len(data) if table.is_bits else len(data) // 2
+        if many in has and (width > 1 or one not in has):
+            return [(modbus.write_coils if table.is_bits else modbus.write_registers)(address, data)]
+        if one not in has:
+            raise not_allowed(self._device.name, "this write", (one, many), path)
+        if table.is_bits:
             return [modbus.write_coil(address + i, on=bool(bit)) for i, bit in enumerate(data)]
-        if FC16 in has and (len(data) > 2 or FC6 not in has):
-            return [modbus.write_registers(address, data)]
-        words = range(0, len(data), 2)
-        return [modbus.write_register(address + i // 2, int.from_bytes(data[i : i + 2])) for i in words]
+        words = [int.from_bytes(data[i : i + 2]) for i in range(0, len(data), 2)]
+        return [modbus.write_register(address + i, word) for i, word in enumerate(words)]
 
-    async def _write_bit(self, turn: Turn, codec: TagCodec, value: Value) -> None:
-        tag = codec.tag
-        and_mask, or_mask = codec.masks(value)
-        if FC22 in self._functions:
-            await self._transact(turn, modbus.mask_write(tag.address, and_mask, or_mask))
+    # --- sending -----------------------------------------------------------------------------------
+
+    async def _send(self, steps: list[_Span | _Bit], deadline: float) -> None:
+        """Carries out all steps; an error leaves with its outcome and with what had been written."""
+        progress, latest = self.progress, self._reader.latest
+        latest.forget()
+        try:
+            for step in steps:
+                await while_busy(partial(self._take_turn, step, deadline), self._clock, deadline)
+        except (ExceptionReply, LinkError) as cause:
+            error = as_error(self._device, cause, is_write=progress.on_wire)
+            progress.on_wire = error.outcome is Outcome.UNKNOWN
+            raise self._halfway(error) from cause
+        finally:
+            latest.forget()
+
+    async def _take_turn(self, step: _Span | _Bit, deadline: float) -> None:
+        """Does what is left of the step."""
+        async with self._channel.turn(Lane.COMMAND, self._device.id, deadline) as turn:
+            if isinstance(step, _Bit):
+                await self._change_bit(turn, step)
+                self.progress.names.append(step.name)
+                return
+            while step.done < len(step.requests):
+                await self._transact(turn, step.requests[step.done])
+                step.done += 1
+                self.progress.names += [name for name, end in step.ends.items() if end == step.done]
+
+    async def _change_bit(self, turn: Turn, bit: _Bit) -> None:
+        if FC22 in self._device.link.functions:
+            await self._transact(turn, modbus.mask_write(bit.address, bit.and_mask, bit.or_mask))
             return
-        before = int.from_bytes(await self._transact(turn, modbus.read(tag.table, tag.address, 1)))
-        after = before & and_mask | or_mask & ~and_mask & 0xFFFF
-        for transaction in self._transactions(WriteSpan(tag.table, tag.address, after.to_bytes(2), ())):
-            await self._transact(turn, transaction)
+        data = await self._transact(turn, modbus.read(Table.HOLDING, bit.address, 1))
+        word = int.from_bytes(data) & bit.and_mask | bit.or_mask & ~bit.and_mask & 0xFFFF
+        for request in self._requests(Table.HOLDING, bit.address, word.to_bytes(2), "values"):
+            await self._transact(turn, request)
 
-    async def _transact(self, turn: Turn, transaction: Transaction) -> bytes:
-        return await turn.transact(self._device.unit, transaction, self._device.link.timeout)
+    async def _transact(self, turn: Turn, request: Transaction) -> bytes:
+        progress = self.progress
+        progress.on_wire = request.is_write
+        payload = await turn.transact(self._device.unit, request, self._device.link.timeout)
+        progress.confirmed += request.is_write
+        progress.on_wire = False
+        return payload
+
+    def _halfway(self, error: PlcmqError) -> PlcmqError:
+        """The error of the whole request: what had been written before makes it `executed` at least."""
+        progress = self.progress
+        if not progress.confirmed:
+            return error
+        details = {**error.details, "written": list(progress.names)}
+        if error.outcome is Outcome.UNKNOWN:
+            return failure(error.code, error.message, outcome=error.outcome, retryable=False, details=details)
+        names = ", ".join(progress.names) or "only a part"
+        message = f"{error.message}; before that it had taken {names}"
+        return failure(Code.ACTION_FAILED, message, details={**details, "cause": error.to_map()})
 
     # --- reading back ------------------------------------------------------------------------------
 
-    async def _verify(self, values: Mapping[str, Value], *, everything: bool) -> None:
+    async def _verify(self, values: Mapping[str, Value], deadline: float, *, everything: bool) -> None:
         how = {name: self._codecs[name].tag.verify or (_AT_ONCE if everything else None) for name in values}
-        wanted = {name: verify for name, verify in how.items() if verify is not None}
-        if not wanted:
+        shown = {name: verify.tag or name for name, verify in how.items() if verify is not None}  # and where
+        if not shown:
             return
-        await asyncio.sleep(max(verify.after for verify in wanted.values()))
-        found = await self._read_back({verify.tag or name for name, verify in wanted.items()}, values)
+        after = max(verify.after for verify in how.values() if verify is not None)
+        found = await self._read_back(set(shown.values()), after, values, deadline)
         differing = {
-            name: found[verify.tag or name]
-            for name, verify in wanted.items()
-            if not _same(self._codecs[name], values[name], found[verify.tag or name])
+            name: found[tag]
+            for name, tag in shown.items()
+            if not _same(self._codecs[name], values[name], found[tag])
         }
         if differing:
             names = ", ".join(differing)
@@ -144,9 +253,14 @@ class Writer:
                 details={"written": {name: values[name] for name in differing}, "read": differing},
             )
 
-    async def _read_back(self, tags: set[str], values: Mapping[str, Value]) -> dict[str, Value]:
+    async def _read_back(
+        self, tags: set[str], after: float, values: Mapping[str, Value], deadline: float
+    ) -> dict[str, Value]:
         try:
-            return await self._reader.read_now(tags)
+            if self._clock() + after >= deadline:
+                raise failure(Code.EXPIRED, "no time is left for it")
+            await asyncio.sleep(after)
+            return await self._reader.read_now(tags, deadline)
         except PlcmqError as error:
             raise failure(
                 Code.VERIFY_FAILED,
@@ -157,18 +271,9 @@ class Writer:
 
 def _same(codec: TagCodec, written: Value, found: Value) -> bool:
     """Whether two values are the same to the device, such as an enum's name and its number."""
+    if matches(found, written, codec.tag):
+        return True
     try:
-        if codec.tag.bit is not None:
-            return codec.masks(written) == codec.masks(found)
-        return codec.encode(written) == codec.encode(found)
+        return codec.tag.bit is None and codec.encode(written) == codec.encode(found)
     except PlcmqError:
         return False
-
-
-def _after(error: PlcmqError, written: list[str]) -> PlcmqError:
-    """The error of a later step: what had been written before makes the outcome `executed` at least."""
-    if not written:
-        return error
-    outcome = Outcome.UNKNOWN if error.outcome is Outcome.UNKNOWN else Outcome.EXECUTED
-    details = {**error.details, "written": list(written)}
-    return failure(error.code, error.message, outcome=outcome, retryable=False, details=details)
