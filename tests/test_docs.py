@@ -77,6 +77,8 @@ def command_lines() -> list[object]:
     """Every `plcmq …` of the documents: in shell snippets, and between backticks."""
     found: set[str] = set()
     for page in PAGES:
+        if page.parent.name == "decisions":  # they record what was thought then
+            continue
         for language in ("console", "sh", "bash", "ini"):
             for snippet in snippets(page, language):
                 found |= set(re.findall(r"(?:^\$ |^|/bin/)(plcmq(?: .*)?)$", snippet, re.MULTILINE))
