@@ -36,6 +36,7 @@ class Overview:
     replies: int = 0
     errors: dict[str, int] = field(default_factory=dict)  # by code
     dropped: dict[str, int] = field(default_factory=dict)  # replies that could not be sent, by reason
+    unread: int = 0  # replies that wait for clients to read
     pending: int = 0
     draining: bool = False
 
@@ -115,6 +116,7 @@ def stats(overview: Overview, rqargs: Mapping[str, Any], now: float) -> dict[str
         "errors": dict(overview.errors),
         "dropped": dict(overview.dropped),
         "pending": overview.pending,
+        "unread": overview.unread,
         "devices": {"total": len(overview.catalogue.devices), **states},
         "hosts": [
             {

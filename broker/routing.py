@@ -245,8 +245,8 @@ class Router:
         pending = self._pending.get(done.job)
         if pending is not None:
             elapsed = Elapsed(now - pending.received, done.queued, done.device)
-            if pending.is_watch and done.error is None:
-                self.watches.started(pending, done.result["watch"])
+            if pending.is_watch and isinstance(done.result, dict):
+                self.watches.started(pending, str(done.result.get("watch")))
             self._finish(pending, now, result=done.result, error=done.error, elapsed=elapsed)
 
     def client_gone(self, client: bytes) -> None:

@@ -13,12 +13,12 @@ import resource
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Final
 
 from ..client.endpoint import endpoint_of
-from ..client.transport import ZmqContext, ZmqSocket, bind_router, bound_endpoint, new_context
+from ..client.transport import SERVER, ZmqContext, ZmqSocket, bind_router, bound_endpoint, new_context
 from . import catalogue
 from .bookkeeper import Bookkeeper
 from .config import ServeSettings
@@ -31,6 +31,8 @@ from .server import Server
 
 REGISTRY_INTERVAL: Final = 0.5  # seconds between two looks at the registry's revision
 RELEASE_TIME: Final = 3.0  # seconds that hosts in other processes get to close their sockets
+UNREAD_TIME: Final = 1.0  # seconds that clients get to read their last replies
+FRONT: Final = replace(SERVER, queue=1000)  # messages; what else a client does not read waits in the backlog
 DESCRIPTORS: Final = 65_536  # open files that we ask the system for
 DESCRIPTORS_APART: Final = 200  # of these, what is not a connection
 
@@ -75,7 +77,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         registry = await stack.enter_async_context(RegistryThread(Registry(settings.registry)))
         context = await stack.enter_async_context(_context(max_clients))
-        front = stack.enter_context(bind_router(context, endpoint_of(settings.bind)))
+        front = stack.enter_context(bind_router(context, endpoint_of(settings.bind), FRONT))
         back = stack.enter_context(bind_router(context, endpoint_of(settings.host_bind)))
         server = Server(_router(settings, await registry.run(Registry.hosts_elsewhere)), front, back)
         await _load(registry, server)
@@ -155,6 +157,7 @@ async def _drain(server: Server, drain: float) -> None:
     router.fleet.release_all()
     server.flush()
     await server.wait_for(lambda: not router.fleet.waits_for_release, RELEASE_TIME)
+    await server.wait_for(lambda: not server.delivery.backlog.peers, UNREAD_TIME)
 
 
 async def _load(registry: RegistryThread, server: Server) -> None:

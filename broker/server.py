@@ -3,7 +3,8 @@
 Strategy: a thin shell around `Router`. When a socket's descriptor wakes us, everything that waits is read
 and routed; then all replies and all messages to hosts leave. There is no task and no future for a message.
 The descriptors are edge-triggered, so after every send the socket is looked at again; a slow tick looks as
-well, and counts what it finds (`missed_edges`, which stays 0).
+well, and counts what it finds (`missed_edges`, which stays 0). What a client does not read waits in the
+backlog: ZeroMQ wakes us when it has room again.
 """
 
 from __future__ import annotations
@@ -14,20 +15,23 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Final
+from uuid import uuid4
 
 import zmq
 
 from ..client.errors import Code, failure
-from ..client.protocol import DEFAULT_LIMITS, Codec, MalformedRequest, encode, reply_map
+from ..client.protocol import DEFAULT_LIMITS, Codec, MalformedRequest, codec_of
 from ..client.transport import Receiver, ZmqSocket, is_readable
 from ..devices.host import DeviceHost
 from ..devices.hostwire import Message, NoHostMessage, pack, unpack
 from ..devices.jobs import FromHost, Hello, Job, Release, Serve, ToHost
 from ..devices.model import State
+from .delivery import Delivery
 from .fleet import LOCAL, HostId
 from .routing import Router
 
 DRAIN_LIMIT: Final = 500  # messages read from one socket before the loop may do something else
+ENVELOPE_BYTES: Final = 64 * 1024  # in front of a body: they wait with the request, and go back
 TICK: Final = 0.1  # seconds
 NOTED_PEERS: Final = 10_000  # peers of which we remember that a reply could not be sent
 
@@ -42,6 +46,7 @@ class Server:
 
     Attributes:
         on_orders: called when the router has orders for the journal.
+        delivery: the way of replies to clients, with what waits for slow ones.
         missed_edges: messages that only the tick found; 0 unless something is wrong.
     """
 
@@ -55,6 +60,8 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._receive_front = Receiver(front, DEFAULT_LIMITS.frames + 1).receive
         self._receive_back = Receiver(back).receive
+        # The socket's own `send` does nothing more for plain bytes, and takes three times as long.
+        self.delivery = Delivery(super(zmq.Socket, front).send, self._note)
         self._flush_due = False
         self._tick_timer: asyncio.TimerHandle | None = None
         self._noted: set[tuple[bytes, str]] = set()
@@ -98,12 +105,20 @@ class Server:
             message = receive()
             if message is None:
                 break
-            frames = message.frames
-            if message.over:
-                if frames:
-                    router.refuse(tuple(frames[:1]), _too_many_frames())
+            frames, over = message
+            if over and not frames:
+                # A piece of a long message: between two of them others get their turn.
+                self._loop.call_soon(self._drain_front)
+                break
+            if over or (len(frames) > 2 and sum(map(len, frames[:-1])) > ENVELOPE_BYTES):
+                router.refuse(tuple(frames[:1]), _not_a_message())
                 continue
-            router.receive(tuple(frames[:-1]), frames[-1], time.monotonic())
+            try:
+                router.receive(tuple(frames[:-1]), frames[-1], time.monotonic())
+            except Exception:  # the boundary of one message: a fault of ours in it shall not cost the others
+                reference = uuid4().hex[:12]
+                logger.exception("a request failed (reference %s)", reference)
+                router.refuse(tuple(frames[:-1]), _own_fault(reference, codec_of(frames[-1])))
         else:
             self._loop.call_soon(self._drain_front)
         self.flush()
@@ -113,6 +128,9 @@ class Server:
         for _ in range(DRAIN_LIMIT):
             message = self._receive_back()
             if message is None:
+                break
+            if message.over:
+                self._loop.call_soon(self._drain_back)
                 break
             if len(message.frames) == 2:
                 self._from_host(message.frames[0], message.frames[1], now)
@@ -129,7 +147,10 @@ class Server:
             )
             return
         for message in messages:
-            self.router.from_host(host, message, now)
+            try:
+                self.router.from_host(host, message, now)
+            except Exception:  # the boundary of one message: a host's nonsense shall not cost the others
+                logger.exception("a message of a device host could not be dealt with")
 
     def _from_local_host(self, message: FromHost) -> None:
         self.router.from_host(LOCAL, message, time.monotonic())
@@ -158,47 +179,44 @@ class Server:
             self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Sends all replies and all messages to hosts."""
+        """Sends all replies, all events and all messages to hosts."""
         self._flush_due = False
         router = self.router
         while router.replies or router.fleet.outbox or router.watches.events:
             if router.fleet.outbox:
                 self._send_to_hosts()
-            if router.replies:
-                self._send_replies()
-            if router.watches.events:
-                self._send_events()
+            self._send_to_clients()
+        if self.delivery.backlog.peers:
+            self._resend()
         if router.keyed.outbox:
             self.on_orders()
         if router.news:
             self._log_news()
+        self._look_for_input()
+        if self._awaited is not None and self._awaited[0]():
+            self._awaited[1].set()
+
+    def _look_for_input(self) -> None:
         if is_readable(self._front):
             self._loop.call_soon(self._drain_front)
         if is_readable(self._back):
             self._loop.call_soon(self._drain_back)
-        if self._awaited is not None and self._awaited[0]():
-            self._awaited[1].set()
 
-    def _send_replies(self) -> None:
-        send = self._front.send
-        replies, self.router.replies = self.router.replies, []
-        for envelope, body in replies:
-            try:
-                for frame in envelope:
-                    send(frame, _SEND_MORE)
-                send(body, _SEND)
-            except zmq.Again:
-                self._note(envelope[0], "slow_client", "a client does not read its replies; they are dropped")
-            except zmq.ZMQError as error:
-                if error.errno != zmq.EHOSTUNREACH:
-                    raise
-                self._note(envelope[0], "client_gone", "a client went before its reply came")
+    def _send_to_clients(self) -> None:
+        router, delivery = self.router, self.delivery
+        if router.replies:
+            replies, router.replies = router.replies, []
+            delivery.send_replies(replies)
+        if router.watches.events:
+            events, router.watches.events = router.watches.events, []
+            delivery.send_events(events)
+        while delivery.gone:
+            router.client_gone(delivery.gone.pop())
 
-    def _send_events(self) -> None:
-        events, self.router.watches.events = self.router.watches.events, []
-        for watch, event in events:
-            reply = reply_map(watch.request, {"event": event.content})
-            self.router.replies.append((watch.envelope, encode(watch.codec, reply)))
+    def _resend(self) -> None:
+        if self.delivery.resend() or self.delivery.gone:
+            self.flush_soon()
+        self.router.overview.unread = self.delivery.backlog.messages
 
     def _send_to_hosts(self) -> None:
         outbox, self.router.fleet.outbox = self.router.fleet.outbox, []
@@ -241,10 +259,10 @@ class Server:
                 level = logging.INFO if state.state in (State.UP, State.IDLE) else logging.WARNING
                 logger.log(level, "%s: %s", entry.device.name, state.reason or state.state)
 
-    def _note(self, peer: bytes, reason: str, message: str) -> None:
+    def _note(self, peer: bytes, reason: str, message: str, times: int = 1) -> None:
         """Counts something that went wrong with a peer; logs it once for each peer."""
         dropped = self.router.overview.dropped
-        dropped[reason] = dropped.get(reason, 0) + 1
+        dropped[reason] = dropped.get(reason, 0) + times
         if (peer, reason) not in self._noted:
             if len(self._noted) >= NOTED_PEERS:
                 self._noted.clear()
@@ -252,6 +270,12 @@ class Server:
             logger.info("%s", message)
 
 
-def _too_many_frames() -> MalformedRequest:
-    message = f"a message has at most {DEFAULT_LIMITS.frames} frames"
+def _not_a_message() -> MalformedRequest:
+    frames = DEFAULT_LIMITS.frames
+    message = f"a message has at most {frames} frames, and {ENVELOPE_BYTES} bytes in front of its body"
     return MalformedRequest(failure(Code.BAD_REQUEST, message), None, Codec.JSON)
+
+
+def _own_fault(reference: str, codec: Codec) -> MalformedRequest:
+    message = f"a fault of the broker itself; its log has more under {reference}"
+    return MalformedRequest(failure(Code.INTERNAL, message, details={"reference": reference}), None, codec)

@@ -198,14 +198,18 @@ class AnyOrder(RuleBasedStateMachine):
         self.held = {}  # device -> the hosts that hold a socket for it, as far as the hosts know
 
     def deliver(self):
-        for host, message in sent(self.fleet):
-            if isinstance(message, Serve):
-                for form in message.devices:
-                    self.held.setdefault(form["id"], set()).add(host)
-            elif isinstance(message, Release):
-                for device in message.devices:
-                    self.held.get(device, set()).discard(host)
-                self.fleet.released(host, message.devices, self.now)
+        while messages := sent(self.fleet):
+            for host, message in messages:
+                self.hear(host, message)
+
+    def hear(self, host, message):
+        if isinstance(message, Serve):
+            for form in message.devices:
+                self.held.setdefault(form["id"], set()).add(host)
+        elif isinstance(message, Release):
+            for device in message.devices:
+                self.held.get(device, set()).discard(host)
+            self.fleet.released(host, message.devices, self.now)
 
     @rule(host=hosts, instance=st.sampled_from(["one", "two"]), devices=st.lists(numbers, max_size=3))
     def hello(self, host, instance, devices):
