@@ -79,6 +79,12 @@ class Account:
         """Whether surely nothing has been changed."""
         return self.outcome is Outcome.NOT_EXECUTED
 
+    def next_step(self, kind: str) -> None:
+        """A step begins."""
+        self.index += 1
+        self.kind = kind
+        self.unmet = None
+
     def wrote(self, values: Mapping[str, Value]) -> None:
         """Notes a confirmed write."""
         self._note(Outcome.EXECUTED)
@@ -142,7 +148,7 @@ class Account:
         return failure(error.code, error.message, outcome=self.outcome, retryable=retryable, details=details)
 
     def ending(
-        self, first: PlcmqError | None, last: PlcmqError | None, result: Mapping[str, Value]
+        self, first: PlcmqError | None, last: PlcmqError | None, result: Mapping[str, object]
     ) -> PlcmqError | None:
         """The error of the whole run: of its steps (first) and of its `finally` (last)."""
         if first is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from .model import Tag, Type, Value
+from .model import Operand, Tag, Type, Value
 
 _FLOAT32_TOLERANCE: Final = 1e-6  # relative; a float32 has 24 bits, 6e-8
 _FLOAT64_TOLERANCE: Final = 1e-9  # relative
@@ -32,6 +32,13 @@ def matches(actual: Value, expected: Value, tag: Tag | None = None) -> bool:
     if isinstance(actual, int | float) and isinstance(expected, int | float):
         return _equal(actual, expected, tag)
     return actual == expected
+
+
+def as_read(value: Operand, tag: Tag | None) -> Operand:
+    """The value as the tag would read it: an enum reads as its name, so a number that has one becomes it."""
+    if tag is None or not tag.enum or not isinstance(value, int) or tag.type is Type.BOOL:
+        return value
+    return tag.enum.get(value, value)
 
 
 def _plain(value: Value, tag: Tag | None) -> Value:

@@ -6,10 +6,10 @@ simulator and tests can all read it. Addresses are 0-based as on the wire; times
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 Scalar = bool | int | float | str
 Value = Scalar | list[Scalar] | None
@@ -171,15 +171,38 @@ class ExpectChange:
 Step = Check | Write | Pulse | Wait | Read | Sleep | ExpectChange
 
 
+class Conductor(Protocol):
+    """What the code of a Python action asks for its steps."""
+
+    async def perform(self, step: Step) -> Mapping[str, Value]:
+        """Performs a step; what it read, by tag.
+
+        Raises:
+            PlcmqError: the step failed, and with it the action.
+        """
+
+    async def at_end(self, step: Step) -> None:
+        """Has a step performed at the action's end, whatever happens until then."""
+
+
+Script = Callable[[Conductor, Mapping[str, Value]], Coroutine[object, object, object]]
+"""The code of a Python action, ready to run with its arguments; it returns the action's result."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A declared command: arguments, steps, and what to do at the end whatever happened."""
+    """A declared command: arguments, steps, and what to do at the end whatever happened.
+
+    Attributes:
+        script: Python code that asks for the steps one by one, instead of `steps`.
+    """
 
     name: str
     args: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # JSON Schema by argument
     steps: tuple[Step, ...] = ()
     finally_: tuple[Step, ...] = ()
     description: str = ""
+    script: Script | None = None
 
 
 @dataclass(frozen=True, slots=True)

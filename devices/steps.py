@@ -2,40 +2,43 @@
 
 Strategy: pure. An `ActionRun` is a script (a generator) that asks for one effect after the other: read these
 tags, write those, pause. The worker carries it out and says what came of it; the script goes on. It knows
-no clock (`now` comes in with every step) and no wire. What an error is called, and which outcome it carries,
-is kept in its `Account`.
+no clock (`now` comes in with every step) and no wire. How one step is done is in `performing`; what an error
+is called, and which outcome it carries, is kept in the run's `Account`.
 
 `finally` undoes what the steps may have done. It runs after success, and after a failure or a cancellation
 unless surely nothing has been written: to write then would turn `not_executed` into a lie. It has its own
 time, `FINALLY_TIME` beyond the caller's. It stops at its first error, which is told in `details.finally`
 and never hides the error that came before.
+
+The steps of a Python action come from its code, one by one: `Resume` lets it run on, and it says which step
+it wants. A step that fails has failed the action; its error is raised in the code, and what the code still
+asks for then (in a `finally` or `except` block) follows the rules above. Code that does not end by itself
+when its time is up is left behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Final
 
 from ..client.errors import Code, Outcome, PlcmqError, failure
-from .account import Account, StepFailed, Unmet
-from .effects import Answer, Broken, Effect, Finished, Pause, ReadTags, WriteTags
-from .matching import matches
-from .model import (
-    Action,
-    ArgRef,
-    Check,
-    ExpectChange,
-    Operand,
-    Pulse,
-    Read,
-    Sleep,
-    Step,
-    Tag,
-    Type,
-    Value,
-    Wait,
-    Write,
+from .account import Account, StepFailed
+from .effects import (
+    Answer,
+    AtEnd,
+    Broken,
+    Effect,
+    Finished,
+    NextStep,
+    Pause,
+    Raised,
+    ReadTags,
+    Resume,
+    Returned,
+    WriteTags,
 )
+from .model import Action, ArgRef, Check, ExpectChange, Operand, Pulse, Read, Step, Tag, Value, Wait, Write
+from .performing import FINALLY_TIME, RESOLUTION, Effects, Performer
 
 __all__ = [
     "FINALLY_TIME",
@@ -46,23 +49,16 @@ __all__ = [
     "Finished",
     "Pause",
     "ReadTags",
+    "Resume",
     "WriteTags",
 ]
 
-FINALLY_TIME: Final = 1.0  # seconds that `finally` has beyond the caller's deadline
-_RESOLUTION: Final = 1e-6  # seconds; what is nearer than this is now
+AT_END_SHARE: Final = (
+    0.5  # of that time, which failing code must leave to the steps it has asked for `at_end`
+)
+PYTHON: Final = "python"  # the kind of step that an error names where code is at work between its steps
 
-_Script = Generator[ReadTags | WriteTags | Pause, Answer, None]
-
-_KINDS: Final[dict[type[Step], str]] = {
-    Check: "check",
-    Write: "write",
-    Pulse: "pulse",
-    Wait: "wait",
-    Read: "read",
-    Sleep: "sleep",
-    ExpectChange: "expect_change",
-}
+_Wanted = Generator[ReadTags | WriteTags | Pause | Resume, Answer, Mapping[str, Value] | PlcmqError]
 
 
 class ActionRun:
@@ -73,10 +69,6 @@ class ActionRun:
         args: the caller's arguments, checked and with defaults filled in.
         deadline: when the caller's time is up, in the seconds of `now`.
         tags: the profile's tags, for enums, scaling, and pulses of tags that are no bool.
-
-    Attributes:
-        limit: until when the present effect may take; later than `deadline` only in `finally`, and where a
-            pulse that has begun must be ended.
     """
 
     def __init__(
@@ -86,20 +78,27 @@ class ActionRun:
         deadline: float,
         tags: Mapping[str, Tag] | None = None,
     ) -> None:
-        self.limit = deadline
         self._action = action
         self._args = args
-        self._tags: Mapping[str, Tag] = {} if tags is None else tags
         self._account = Account(action.name)
-        self._result: dict[str, Value] = {}
-        self._before: dict[str, Value] = {}  # tags that shall change, as they were before the first write
-        self._now = 0.0
-        self._interruption: PlcmqError | None = None
+        self._performer = Performer(self._account, args, deadline, {} if tags is None else tags)
+        self._result: Mapping[str, object] = self._performer.result
         self._first: PlcmqError | None = None  # of the steps
         self._last: PlcmqError | None = None  # of `finally`
+        self._at_end: list[Step] = []  # what the code wants done at the end
+        self._noted: dict[str, Value] = {}  # what the code has read last, by tag
+        self._last_limit: float | None = None  # when the time of `finally` is up; None before a failure
         self._script = self._whole()
         self._started = False
         self._end: Finished | Broken | None = None
+
+    @property
+    def limit(self) -> float:
+        """Until when the present effect may take.
+
+        Later than the deadline only in `finally`, and where a pulse that has begun must be ended.
+        """
+        return self._performer.limit
 
     @property
     def outcome(self) -> Outcome:
@@ -116,14 +115,14 @@ class ActionRun:
 
         Args:
             now: the time, in seconds of any one clock.
-            answer: what came of the last effect: for `ReadTags` the values by tag, for the others None, or
-                the error that it raised. A write's error must carry the true outcome, and may name in
-                `details["written"]` the tags that were written nevertheless.
+            answer: what came of the last effect: for `ReadTags` the values by tag, for `Resume` what the
+                code said, for the others None, or the error that it raised. A write's error must carry the
+                true outcome, and may name in `details["written"]` the tags that were written nevertheless.
 
         Returns:
             An effect to carry out; after `Finished` or `Broken` there is no other.
         """
-        self._now = now
+        self._performer.now = now
         if self._end is None:
             try:
                 if self._started:
@@ -140,24 +139,31 @@ class ActionRun:
 
         A write under way is waited for, and so is the end of a pulse. In `finally` it changes nothing.
         """
-        self._interruption = error
+        self._performer.interruption = error
 
     # --- the whole ----------------------------------------------------------------------------------
 
-    def _whole(self) -> _Script:
+    def _whole(self) -> Effects:
         try:
             self._check_args()
-            yield from self._sequence(self._action.steps)
+            if self._action.script is None:
+                yield from self._performer.sequence(self._action.steps)
+            else:
+                yield from self._scripted()
         except StepFailed as failed:
             self._first = failed.error
         if self._first is not None and self._account.is_clean:
             return
         self._account.cleaning = True
-        self.limit = max(self.limit, self._now) + FINALLY_TIME
+        self._performer.limit = self._last_limit or self._beyond()
         try:
-            yield from self._sequence(self._action.finally_)
+            yield from self._performer.sequence((*self._action.finally_, *reversed(self._at_end)))
         except StepFailed as failed:
-            self._last = failed.error
+            self._last = self._last or failed.error
+
+    def _beyond(self) -> float:
+        """The end of the time that `finally` has, if it begins now."""
+        return max(self._performer.limit, self._performer.now) + FINALLY_TIME
 
     def _check_args(self) -> None:
         for operand in _operands((*self._action.steps, *self._action.finally_)):
@@ -165,165 +171,102 @@ class ActionRun:
                 message = f"{self._action.name}: there is no argument {operand.name!r}, which a step uses"
                 raise StepFailed(failure(Code.BAD_ARGS, message, details={"path": operand.name}))
 
-    def _sequence(self, steps: tuple[Step, ...]) -> _Script:
-        to_change = tuple(dict.fromkeys(step.tag for step in steps if isinstance(step, ExpectChange)))
-        for index, step in enumerate(steps, 1):
-            self._account.index, self._account.kind = index, _KINDS[type(step)]
-            self._account.unmet = None
-            if to_change and isinstance(step, Write | Pulse):
-                yield from self._read(to_change, self._before)
-                to_change = ()
-            yield from self._perform(step)
-            self._stop_if_interrupted()
+    # --- Python code --------------------------------------------------------------------------------
 
-    def _perform(self, step: Step) -> _Script:
-        self._go_on()
-        match step:
-            case Check(conditions):
-                yield from self._check(conditions)
-            case Write(values):
-                yield from self._write({tag: self._value(operand) for tag, operand in values.items()})
-            case Pulse(tag, duration):
-                yield from self._pulse(tag, duration)
-            case Wait():
-                yield from self._wait(step)
-            case Read(tags):
-                yield from self._read(tags, self._result)
-            case Sleep(duration):
-                yield from self._pause_until(self._now + duration)
-            case ExpectChange():
-                yield from self._expect_change(step)
-
-    # --- the steps ----------------------------------------------------------------------------------
-
-    def _check(self, conditions: Mapping[str, Operand]) -> _Script:
-        seen: dict[str, Value] = {}
-        yield from self._read(tuple(conditions), seen)
-        unmet = self._first_unmet(conditions, seen)
-        if unmet is not None:
-            raise self._account.failed(f"refused: {unmet}", unmet)
-
-    def _pulse(self, tag: str, duration: float) -> _Script:
-        """True; and once that may have arrived, in any case false again."""
-        known = self._tags.get(tag)
-        on, off = (True, False) if known is None or known.type is Type.BOOL else (1, 0)
-        if self._now + duration > self.limit:
-            raise self._account.late(f"no time is left for a pulse of {duration:g} s")
-        try:
-            yield from self._write({tag: on})
-        except StepFailed as failed:
-            if failed.reached:
-                yield from self._release(tag, off, failed.error)
-            raise
-        end = self._now + duration
-        for _ in range(2):  # an interruption cuts a pause short once
-            if end - self._now > _RESOLUTION:
-                yield Pause(end - self._now)
-        yield from self._write({tag: off}, late=True)
-
-    def _release(self, tag: str, off: Value, error: PlcmqError) -> _Script:
-        try:
-            yield from self._write({tag: off}, late=True)
-        except StepFailed as failed:
-            error.details["release"] = failed.error.to_map()
-
-    def _wait(self, step: Wait) -> _Script:
-        def look(seen: Mapping[str, Value]) -> Unmet | None:
-            for tag, operand in step.fail_if.items():
-                value = self._value(operand)
-                if matches(seen[tag], value, self._tags.get(tag)):
-                    unmet = Unmet(tag, {"not": value}, seen[tag])
-                    raise self._account.failed(f"`fail_if` came true: {unmet}", unmet)
-            return self._first_unmet(step.conditions, seen)
-
-        yield from self._until(look, (*step.conditions, *step.fail_if), step.timeout, step.poll)
-
-    def _expect_change(self, step: ExpectChange) -> _Script:
-        """Another change of the same tag, later in the action, counts from what it changed to."""
-        tag = step.tag
-
-        def look(seen: Mapping[str, Value]) -> Unmet | None:
-            value = seen[tag]
-            before = self._before.setdefault(tag, value)
-            if value == before or (value != value and before != before):  # NaN has not changed either
-                return Unmet(tag, {"not": before}, value)
-            self._before[tag] = value
-            return None
-
-        yield from self._until(look, (tag,), step.timeout, step.poll)
-
-    def _until(
-        self,
-        look: Callable[[Mapping[str, Value]], Unmet | None],
-        tags: Iterable[str],
-        timeout: float,
-        poll: float,
-    ) -> _Script:
-        """Reads the tags until `look` misses nothing; the last look is when the time is up."""
-        wanted, end = tuple(dict.fromkeys(tags)), self._now + timeout
-        seen: dict[str, Value] = {}
+    def _scripted(self) -> Effects:
+        """Performs what the code asks for, until it ends."""
+        told: Mapping[str, Value] | PlcmqError | None = None
+        performer = self._performer
+        self._account.next_step(PYTHON)
+        performer.go_on()
+        self._account.index = 0
         while True:
-            yield from self._read(wanted, seen)
-            unmet = self._account.unmet = look(seen)
-            if unmet is None:
-                return
-            if end - self._now <= _RESOLUTION:
-                raise self._account.failed(f"{unmet}, after {timeout:g} s", unmet)
-            yield from self._pause_until(min(self._now + poll, end))
+            self._account.next_step(PYTHON)
+            said = yield Resume(told, max(0.0, performer.limit - performer.now))
+            told = None
+            match said:
+                case NextStep(step):
+                    told = yield from self._wanted(step)
+                case AtEnd(step):
+                    self._account.index -= 1
+                    self._at_end.append(step)
+                    told = {}
+                case Returned(result):
+                    self._result = result
+                    return
+                case Raised(error):
+                    self._raised(error)
+                    return
+                case _:  # it is busy
+                    if self._account.cleaning and performer.limit - performer.now <= RESOLUTION:
+                        return
+                    told = self._overdue()
 
-    # --- effects ------------------------------------------------------------------------------------
+    def _wanted(self, step: Step) -> _Wanted:
+        """Performs a step that the code wants; gives what it read, or the error to raise in the code."""
+        if self._first is not None and self._account.is_clean:
+            return self._first
+        try:
+            if isinstance(step, Write | Pulse):
+                self._performer.before.update(self._noted)
+            elif isinstance(step, ExpectChange):
+                self._find_before(step.tag)
+            yield from self._performer.perform(step)
+        except StepFailed as failed:
+            return self._failed(failed.error)
+        if isinstance(step, ExpectChange):
+            self._noted[step.tag] = self._performer.before[step.tag]
+        if not isinstance(step, Read):
+            return {}
+        seen = {tag: self._performer.result[tag] for tag in step.tags}
+        self._noted.update(seen)
+        return seen
 
-    def _read(self, tags: tuple[str, ...], into: dict[str, Value]) -> _Script:
-        """Reads tags into a map; what the answer does not have is None."""
-        self._go_on()
-        if not tags:
-            return
-        answer = yield ReadTags(tags)
-        self._stop_if_interrupted()
-        if isinstance(answer, PlcmqError):
-            raise self._account.by_cause(answer)
-        into.update({tag: answer.get(tag) if answer else None for tag in tags})
+    def _find_before(self, tag: str) -> None:
+        """Code cannot be looked through for what it will expect to change, so it must have read it before."""
+        if tag in self._noted:
+            self._performer.before.setdefault(tag, self._noted[tag])
+        elif tag not in self._performer.before and not self._account.is_clean:
+            why = f"nobody knows what {tag} was before the write: read it first, or write inside "
+            raise self._account.failed(f"{why}`async with self.expect_change({tag!r})`")
 
-    def _write(self, values: dict[str, Value], *, late: bool = False) -> _Script:
-        limit = self.limit
-        if late:
-            self.limit = max(limit, self._now + FINALLY_TIME)
-        else:
-            self._go_on()
-        answer = yield WriteTags(values)
-        self.limit = limit
-        if isinstance(answer, PlcmqError):
-            raise self._account.write_failed(values, answer)
-        self._account.wrote(values)
-
-    def _pause_until(self, end: float) -> _Script:
-        for _ in range(2):  # an interruption cuts a pause short once
-            self._go_on()
-            if end - self._now > _RESOLUTION:
-                yield Pause(min(end, self.limit) - self._now)
-        self._go_on()
-
-    def _go_on(self) -> None:
-        """Ends the sequence here if it was interrupted or its time is up."""
-        self._stop_if_interrupted()
-        if self.limit - self._now <= _RESOLUTION:
-            raise self._account.late()
-
-    def _stop_if_interrupted(self) -> None:
-        if self._interruption is not None and not self._account.cleaning:
-            raise self._account.interrupted(self._interruption)
-
-    # --- values -------------------------------------------------------------------------------------
-
-    def _value(self, operand: Operand) -> Value:
-        return self._args[operand.name] if isinstance(operand, ArgRef) else operand
-
-    def _first_unmet(self, conditions: Mapping[str, Operand], seen: Mapping[str, Value]) -> Unmet | None:
-        for tag, operand in conditions.items():
-            expected = self._value(operand)
-            if not matches(seen[tag], expected, self._tags.get(tag)):
-                return Unmet(tag, expected, seen[tag])
+    def _overdue(self) -> PlcmqError | None:
+        """What to tell code that does something of its own: to stop, if it was interrupted or is late."""
+        try:
+            self._performer.go_on()
+        except StepFailed as failed:
+            return self._failed(failed.error)
+        self._account.index -= 1
         return None
+
+    def _failed(self, error: PlcmqError) -> PlcmqError:
+        """A step has failed: from now on the code cleans up."""
+        if self._first is not None:
+            self._last = self._last or error
+            return error
+        self._first = error
+        self._account.cleaning = True
+        self._account.index = 0
+        self._last_limit = self._beyond()
+        share = AT_END_SHARE if self._at_end else 0.0
+        self._performer.limit = self._last_limit - FINALLY_TIME * share
+        return error
+
+    def _raised(self, error: BaseException) -> None:
+        """The code ended with an exception: the failure of a step, or one of its own."""
+        if error is self._first:
+            return
+        told = {"type": type(error).__name__, "message": str(error)}
+        if self._first is not None:
+            if isinstance(error, Exception) and error is not self._last:
+                details = {**self._first.details, "exception": told}
+                self._first = self._account.restated(self._first, details)
+            return
+        why = ": ".join(part for part in told.values() if part)
+        failed = self._account.failed(why, exception=told).error
+        if isinstance(error, PlcmqError):
+            failed.details["cause"] = error.to_map()
+        self._first = failed
 
 
 def _operands(steps: Iterable[Step]) -> Iterable[Operand]:
