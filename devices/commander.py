@@ -20,11 +20,12 @@ from uuid import uuid4
 
 from ..client.errors import Code, Outcome, PlcmqError, failure
 from .jobs import Done, Job
-from .model import Device, Table, Value
+from .model import Device, Table
 from .reader import Reader
 from .refusals import busy, cancelled, expired, fault
 from .requests import CompiledProfile
-from .steps import ActionRun, Broken, Effect, Finished, Pause, ReadTags, WriteTags
+from .script import ScriptThread
+from .steps import ActionRun, Answer, Broken, Effect, Finished, Pause, ReadTags, Resume, WriteTags
 from .writing import Progress, Writer
 
 QUEUE_LIMIT: Final = 128  # commands that may wait for one device
@@ -54,6 +55,7 @@ class Commander:
         self._waiting: dict[int, tuple[Job, float]] = {}  # by job id, in order; with the time of arrival
         self._running: Job | None = None
         self._run: ActionRun | None = None  # of the running job, if it is an action
+        self._script: ScriptThread | None = None  # its code, if it is written in Python
         self._scope: asyncio.Timeout | None = None  # around the running job, to cut it short
         self._stop: PlcmqError | None = None  # why the running job shall end early
         self._interrupted = asyncio.Event()
@@ -161,12 +163,19 @@ class Commander:
                 table = Table(args["table"])
                 await self._writer.write_raw(table, args["address"], args["values"], job.deadline)
                 return {}
-        profile = self._profile
-        self._run = ActionRun(profile.actions[job.action], args, job.deadline, profile.tags)
-        return await self._perform(self._run)
+        action = self._profile.actions[job.action]
+        self._run = ActionRun(action, args, job.deadline, self._profile.tags)
+        if action.script is not None:
+            self._script = ScriptThread(action.script, args, f"{self._device.name}.{action.name}")
+        try:
+            return await self._perform(self._run)
+        finally:
+            if self._script is not None:
+                self._script.close()
+                self._script = None
 
     async def _perform(self, run: ActionRun) -> Mapping[str, Any]:
-        answer: Mapping[str, Value] | PlcmqError | None = None
+        answer: Answer = None
         while True:
             effect = run.step(self._clock(), answer)
             match effect:
@@ -177,7 +186,7 @@ class Commander:
                 case _:
                     answer = await self._do(effect, run.limit)
 
-    async def _do(self, effect: Effect, limit: float) -> Mapping[str, Value] | PlcmqError | None:
+    async def _do(self, effect: Effect, limit: float) -> Answer:
         try:
             match effect:
                 case ReadTags(tags):
@@ -186,6 +195,8 @@ class Commander:
                     await self._writer.write(values, limit)
                 case Pause(seconds):
                     await self._pause(seconds)
+                case Resume(told, seconds) if self._script is not None:
+                    return await self._script.resume(told, seconds)
         except PlcmqError as error:
             return error
         return None
@@ -206,6 +217,8 @@ class Commander:
         if self._run is not None:
             self._run.interrupt(error)
             self._interrupted.set()
+            if self._script is not None:
+                self._script.interrupt()
         elif self._writer.progress.outcome is Outcome.NOT_EXECUTED:
             self._cut()
 

@@ -53,9 +53,7 @@ __all__ = [
     "WriteTags",
 ]
 
-AT_END_SHARE: Final = (
-    0.5  # of that time, which failing code must leave to the steps it has asked for `at_end`
-)
+AT_END_SHARE: Final = 0.5  # of the time for `finally`: what failing code leaves to the steps it wants at the end
 PYTHON: Final = "python"  # the kind of step that an error names where code is at work between its steps
 
 _Wanted = Generator[ReadTags | WriteTags | Pause | Resume, Answer, Mapping[str, Value] | PlcmqError]
