@@ -181,6 +181,7 @@ def _row(device: Device, live: Mapping[int, Form], why_not: str) -> dict[str, An
     told = live.get(device.id)
     if told is not None and told["name"] == device.name:
         return dict(told)
+    unknown = why_not or "the broker does not know it: does it use another registry?"
     return {
         "id": device.id,
         "name": device.name,
@@ -190,7 +191,7 @@ def _row(device: Device, live: Mapping[int, Form], why_not: str) -> dict[str, An
         "enabled": device.enabled,
         "state": "unknown" if device.enabled else "disabled",
         "since": None,
-        "reason": why_not or "the broker does not know it: does it use another registry?",
+        "reason": unknown if device.enabled else None,
     }
 
 

@@ -70,7 +70,8 @@ def test_show_as_json_has_the_forms_of_the_site(plcmq):
 
 def test_disabling_and_enabling(plcmq):
     assert plcmq("device", "disable", "press-1").stdout == "press-1 is disabled\n"
-    assert json.loads(plcmq("device", "list", "--json").stdout)["devices"][0]["state"] == "disabled"
+    row = json.loads(plcmq("device", "list", "--json").stdout)["devices"][0]
+    assert (row["state"], row["reason"]) == ("disabled", None)
     assert json.loads(plcmq("device", "enable", "1", "--json").stdout) == {
         "device": "press-1",
         "enabled": True,
