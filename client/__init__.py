@@ -17,6 +17,7 @@ from .errors import (
 )
 from .protocol import Codec
 from .replies import Reply
+from .retry import Retry
 from .sync import Connection, get_conn
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "PlcmqError",
     "Rejected",
     "Reply",
+    "Retry",
     "Unavailable",
     "connect",
     "get_conn",

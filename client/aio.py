@@ -29,6 +29,7 @@ from .errors import BrokerUnreachable, Code, PlcmqError
 from .protocol import DEFAULT_TIMEOUT, Codec
 from .pump import Pump
 from .replies import Reply
+from .retry import Attempts, Retry
 from .session import GRACE, Session, closed_error, request_map
 from .transport import process_context
 
@@ -170,6 +171,7 @@ class AsyncConnection:
         timeout: float | None = None,
         key: str | None = None,
         request_id: str | None = None,
+        retry: bool | Retry = False,
     ) -> Any:
         """Asks for an action, and returns its result.
 
@@ -180,13 +182,22 @@ class AsyncConnection:
             timeout: seconds to wait.
             key: idempotency key: the same request under the same key is executed once.
             request_id: what `cancel` shall know this request by.
+            retry: try again, within the timeout, where that is safe: reads, what was not executed, and
+                whatever has a key.
 
         Raises:
             PlcmqError: it failed; the class says what can be done about it, `outcome` what happened at the
                 device.
         """
         message = request_map(action, rqargs, self._device if device is None else device, key, request_id)
-        return (await self._exchange(message, self._timeout if timeout is None else timeout, GRACE)).value()
+        seconds = self._timeout if timeout is None else timeout
+        attempts = Attempts(retry, message, seconds, time.monotonic())
+        while True:
+            reply = await self._exchange(message, *attempts.next(time.monotonic()))
+            pause = attempts.pause(reply, time.monotonic())
+            if pause is None:
+                return attempts.reply.value()
+            await asyncio.sleep(pause)
 
     async def ask(self, action: str, rqargs: Mapping[str, Any] | None = None) -> Any:
         """A request to the broker itself, whatever device the connection has."""
@@ -275,6 +286,8 @@ class AsyncConnection:
             loop.call_soon(self._read)
         for call in settled:
             _wake(call.waiter)
+        if self._session.wake_at < self._sweep_at:
+            self._schedule_sweep()
 
     def _schedule_sweep(self) -> None:
         if self._sweep is not None:

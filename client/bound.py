@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from . import calls
+from .retry import Retry
 
 
 class Requester(Protocol):
@@ -22,6 +23,7 @@ class Requester(Protocol):
         device: str | int | None = None,
         timeout: float | None = None,
         key: str | None = None,
+        retry: bool | Retry = False,
     ) -> Any:
         """Asks a device for an action, and returns its result."""
         ...
@@ -44,9 +46,12 @@ class BoundDevice:
         *,
         timeout: float | None = None,
         key: str | None = None,
+        retry: bool | Retry = False,
     ) -> Any:
         """Asks this device for an action, as `AsyncConnection.request`."""
-        return await self.connection.request(action, rqargs, device=self.device, timeout=timeout, key=key)
+        return await self.connection.request(
+            action, rqargs, device=self.device, timeout=timeout, key=key, retry=retry
+        )
 
     async def read(self, *tags: str, max_age: float | None = None) -> Any:
         """The value of one tag, or a map of several, as `AsyncConnection.read`."""

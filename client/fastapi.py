@@ -32,6 +32,7 @@ from .bound import BoundDevice
 from .endpoint import DEFAULT_ENDPOINT
 from .errors import MEANINGS, BrokerUnreachable, Code, PlcmqError, failure
 from .protocol import DEFAULT_TIMEOUT, Codec
+from .retry import Retry
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ class LeasedDevice(BoundDevice):
         *,
         timeout: float | None = None,
         key: str | None = None,
+        retry: bool | Retry = False,
     ) -> Any:
         """Asks the device for an action, and returns its result.
 
@@ -124,7 +126,7 @@ class LeasedDevice(BoundDevice):
                 "the HTTP request is over and its device released; for work that outlives it use `Plcmq`"
             )
             raise failure(Code.CANCELLED, message)
-        return await super().request(action, rqargs, timeout=timeout, key=key)
+        return await super().request(action, rqargs, timeout=timeout, key=key, retry=retry)
 
 
 class BlockingDevice:
@@ -154,9 +156,10 @@ class BlockingDevice:
         *,
         timeout: float | None = None,
         key: str | None = None,
+        retry: bool | Retry = False,
     ) -> Any:
         """Asks the device for an action, and returns its result, as `LeasedDevice.request`."""
-        return self._wait(self._device.request(action, rqargs, timeout=timeout, key=key))
+        return self._wait(self._device.request(action, rqargs, timeout=timeout, key=key, retry=retry))
 
     def read(self, *tags: str, max_age: float | None = None) -> Any:
         """The value of one tag, or a map of several, as `AsyncConnection.read`."""

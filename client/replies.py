@@ -16,13 +16,14 @@ from .protocol import RequestId, decode
 
 @dataclass(slots=True)
 class Reply:
-    """What a broker answered: `error`, or else `result`."""
+    """What a request came to: `error`, or else `result`."""
 
     id: RequestId = None
     result: Any = None
     error: PlcmqError | None = None
     elapsed: Mapping[str, float] | None = None  # seconds; see `protocol.Elapsed`
     replayed: bool = False  # the stored reply of an earlier request with the same key
+    answered: bool = True  # by a broker; else the client says this itself
 
     def value(self) -> Any:
         """The result.

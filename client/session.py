@@ -144,7 +144,7 @@ class Session(Generic[Waiter]):
 
         Args:
             timeout: seconds, above 0 and at most 3600.
-            grace: seconds to wait beyond it.
+            grace: seconds to wait beyond it, once it is sent; below 0 it is given up so much earlier.
 
         Raises:
             Rejected: it cannot be sent.
@@ -189,6 +189,8 @@ class Session(Generic[Waiter]):
         call = self._unsent.popleft()
         call.sent = True
         call.deadline += call.grace
+        if call.deadline < self.wake_at:
+            self.wake_at = call.deadline
 
     # --- in ---
 
@@ -237,7 +239,7 @@ class Session(Generic[Waiter]):
 
     def _end(self, call: Call[Waiter], error: PlcmqError) -> None:
         self.forget(call)
-        call.reply = Reply(call.id, error=error)
+        call.reply = Reply(call.id, error=error, answered=False)
 
     def _no_answer(self, call: Call[Waiter]) -> PlcmqError:
         if not call.sent:

@@ -25,6 +25,7 @@ from .endpoint import DEFAULT_HOST, DEFAULT_PORT, endpoint_of
 from .errors import BrokerUnreachable, Code, PlcmqError
 from .protocol import DEFAULT_TIMEOUT, Codec
 from .replies import Reply
+from .retry import Attempts, Retry
 from .session import GRACE, closed_error, request_map
 from .wire import Wire
 
@@ -133,6 +134,7 @@ class Connection:
         timeout: float | None = None,
         key: str | None = None,
         request_id: str | None = None,
+        retry: bool | Retry = False,
     ) -> Any:
         """Asks for an action, and returns its result.
 
@@ -143,13 +145,22 @@ class Connection:
             timeout: seconds to wait.
             key: idempotency key: the same request under the same key is executed once.
             request_id: what `cancel` shall know this request by.
+            retry: try again, within the timeout, where that is safe: reads, what was not executed, and
+                whatever has a key.
 
         Raises:
             PlcmqError: it failed; the class says what can be done about it, `outcome` what happened at the
                 device.
         """
         message = request_map(action, rqargs, self._device if device is None else device, key, request_id)
-        return self._exchange(message, self._timeout if timeout is None else timeout, GRACE).value()
+        seconds = self._timeout if timeout is None else timeout
+        attempts = Attempts(retry, message, seconds, time.monotonic())
+        while True:
+            reply = self._exchange(message, *attempts.next(time.monotonic()))
+            pause = attempts.pause(reply, time.monotonic())
+            if pause is None:
+                return attempts.reply.value()
+            time.sleep(pause)
 
     def ask(self, action: str, rqargs: Mapping[str, Any] | None = None) -> Any:
         """A request to the broker itself, whatever device the connection has."""

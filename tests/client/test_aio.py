@@ -21,6 +21,7 @@ from plcmq.client.errors import (
     PlcmqError,
     failure,
 )
+from plcmq.client.retry import Retry
 
 NOBODY = "tcp://127.0.0.1:9"  # the discard port: nobody listens
 
@@ -281,3 +282,45 @@ async def test_a_quiet_tick_finds_no_missed_edge(fake_broker: Any, monkeypatch: 
         for number in range(200):
             assert (await plc.request("echo", {"n": number}))["rqargs"] == {"n": number}
         assert plc.missed_edges == 0
+
+
+# --- trying again ---
+
+
+def busy_twice(broker: Any) -> None:
+    """The next two requests are refused, and say when to come back."""
+    refusals = [failure(Code.BUSY, "full", details={"retry_after": 0.01})] * 2
+
+    def answer(_request: Any) -> object:
+        if refusals:
+            raise refusals.pop()
+        return "done"
+
+    broker.answers["act"] = answer
+
+
+async def test_a_refusal_is_an_error_unless_retry_is_asked_for(
+    plc: AsyncConnection, fake_broker: Any
+) -> None:
+    busy_twice(fake_broker)
+    with pytest.raises(PlcmqError):
+        await plc.request("act", device=1)
+    assert await plc.bind(1).request("act", retry=True) == "done"
+    assert len(fake_broker.requests) == 1 + 1 + 2, "the connection's own ping counts as well"
+
+
+async def test_a_keyed_request_without_answer_is_asked_again_by_its_key(
+    plc: AsyncConnection, fake_broker: Any
+) -> None:
+    answers = iter([fake_broker.SILENCE, fake_broker.SILENCE, "done"])
+    fake_broker.answers["act"] = lambda _: next(answers)
+    patient = Retry(patience=0.05)
+    assert await plc.request("act", device=1, key="order-1", retry=patient) == "done"
+    assert [request.key for request in fake_broker.requests[1:]] == ["order-1"] * 3
+
+
+async def test_a_write_without_key_and_answer_is_sent_once(plc: AsyncConnection, fake_broker: Any) -> None:
+    fake_broker.answers["write"] = lambda _: fake_broker.SILENCE
+    with pytest.raises(OutcomeUnknown):
+        await plc.request("write", {"values": {"a": 1}}, device=1, timeout=0.1, retry=Retry(patience=0.01))
+    assert len(fake_broker.requests) == 1 + 1

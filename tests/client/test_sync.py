@@ -24,6 +24,7 @@ from plcmq.client.errors import (
     PlcmqError,
     failure,
 )
+from plcmq.client.retry import Retry
 from plcmq.client.sync import Connection
 
 NOBODY = ("127.0.0.1", 9)  # the discard port: nobody listens
@@ -347,3 +348,31 @@ def test_a_child_that_only_forgets_the_connection_harms_nobody(fake_broker: Any)
     assert statuses([in_child(work)]) == [0]
     assert conns[0].ping() > 0
     conns[0].close()
+
+
+# --- trying again ---
+
+
+def test_with_retry_a_refusal_is_tried_again_and_a_silence_by_key(conn: Any, fake_broker: Any) -> None:
+    refusals = [failure(Code.BUSY, "full", details={"retry_after": 0.01})]
+    answers = iter([fake_broker.SILENCE, "done"])
+
+    def answer(_request: Any) -> object:
+        if refusals:
+            raise refusals.pop()
+        return next(answers)
+
+    fake_broker.answers["act"] = answer
+    assert conn.request("act", key="order-1", retry=Retry(patience=0.05)) == "done"
+    assert [request.key for request in fake_broker.requests[1:]] == ["order-1"] * 3
+
+
+def test_with_retry_the_time_is_kept_all_the_same(conn: Any, fake_broker: Any) -> None:
+    def answer(_request: Any) -> object:
+        raise failure(Code.BUSY, "full", details={"retry_after": 0.05})
+
+    fake_broker.answers["act"] = answer
+    with pytest.raises(PlcmqError) as caught:
+        conn.request("act", timeout=0.3, retry=True)
+    assert caught.value.code is Code.BUSY
+    assert 2 <= len(fake_broker.requests) - 1 <= 7
