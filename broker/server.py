@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import select
 import time
 from collections.abc import Callable
 from typing import Final
@@ -62,6 +63,8 @@ class Server:
         self._receive_back = Receiver(back).receive
         # The socket's own `send` does nothing more for plain bytes, and takes three times as long.
         self.delivery = Delivery(super(zmq.Socket, front).send, self._note)
+        self._read: set[ZmqSocket] = set()  # since the last tick
+        self._poll = select.poll()
         self._flush_due = False
         self._tick_timer: asyncio.TimerHandle | None = None
         self._noted: set[tuple[bytes, str]] = set()
@@ -72,6 +75,8 @@ class Server:
         """Begins to serve."""
         self._loop.add_reader(self._front.fileno(), self._drain_front)
         self._loop.add_reader(self._back.fileno(), self._drain_back)
+        for socket in (self._front, self._back):
+            self._poll.register(socket.fileno(), select.POLLIN)
         self._tick()
 
     def stop(self) -> None:
@@ -101,6 +106,7 @@ class Server:
 
     def _drain_front(self) -> None:
         receive, router = self._receive_front, self.router
+        self._read.add(self._front)
         for _ in range(DRAIN_LIMIT):
             message = receive()
             if message is None:
@@ -125,6 +131,7 @@ class Server:
 
     def _drain_back(self) -> None:
         now = time.monotonic()
+        self._read.add(self._back)
         for _ in range(DRAIN_LIMIT):
             message = self._receive_back()
             if message is None:
@@ -158,17 +165,15 @@ class Server:
 
     def _tick(self) -> None:
         self._tick_timer = self._loop.call_later(TICK, self._tick)
+        announced = {fd for fd, _ in self._poll.poll(0)}
         for socket, drain in ((self._front, self._drain_front), (self._back, self._drain_back)):
-            if is_readable(socket):
-                # What came in while this turn of the loop ran is no miss: its event is still to be seen.
-                self._loop.call_soon(self._look_again, socket, drain)
+            # One that has been read since the last tick has been looked at again since.
+            if socket not in self._read and socket.fileno() not in announced and is_readable(socket):
+                self.missed_edges += 1
+                drain()
+        self._read.clear()
         self.router.tick(time.monotonic())
         self.flush()
-
-    def _look_again(self, socket: ZmqSocket, drain: Callable[[], None]) -> None:
-        if is_readable(socket):
-            self.missed_edges += 1
-            drain()
 
     # --- out ---------------------------------------------------------------------------------------
 
