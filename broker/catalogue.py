@@ -15,6 +15,8 @@ from ..devices.requests import CompiledProfile
 from ..devices.site.compile import compile_device, compile_profile
 from ..devices.site.content import Form, Snapshot
 from ..devices.site.diff import same
+from ..devices.site.problems import Problem, SiteError
+from ..devices.site.python_class import python_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,21 @@ def build(snapshot: Snapshot, before: Catalogue) -> Catalogue:
     kinds = {name: _kind(name, form, before) for name, form in snapshot.profiles.items()}
     devices = {}
     for form in snapshot.devices:
-        entry = _entry(form, kinds[form["profile"]], before)
+        name = form["profile"]
+        if name not in kinds:
+            kinds[name] = _kind(name, _python(name), before)
+        entry = _entry(form, kinds[name], before)
         devices[entry.device.id] = entry
     by_name = {entry.device.name: entry for entry in devices.values()}
     return Catalogue(snapshot.revision, kinds, devices, by_name, tuple(sorted(devices)))
+
+
+def _python(name: str) -> Form:
+    """The definition of a profile that the registry does not hold: a Python class, which hosts import too."""
+    form = python_form(name)
+    if form is None:
+        raise SiteError([Problem(("profiles", name), f"there is neither a profile `{name}` nor a class")])
+    return form
 
 
 def _kind(name: str, form: Form, before: Catalogue) -> Kind:

@@ -53,7 +53,8 @@ __all__ = [
     "WriteTags",
 ]
 
-AT_END_SHARE: Final = 0.5  # of the time for `finally`: what failing code leaves to the steps it wants at the end
+AT_END_SHARE: Final = 0.5
+"""Of the time for `finally`: what code that failed leaves to the steps it wants at the end."""
 PYTHON: Final = "python"  # the kind of step that an error names where code is at work between its steps
 
 _Wanted = Generator[ReadTags | WriteTags | Pause | Resume, Answer, Mapping[str, Value] | PlcmqError]

@@ -10,7 +10,7 @@ from ...client.errors import PlcmqError
 from ..codec import TagCodec
 from ..model import Access, ArgRef, Tag, Type
 from .argument_schema import check_argument
-from .compile import operand
+from .declared import operand
 from .problems import Path, suggestion
 from .schema import StepForm
 from .structure import ActionParts

@@ -8,35 +8,16 @@ short forms included. A definition that does not fit after all (a newer version 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..model import (
-    Access,
-    Action,
-    ArgRef,
-    Check,
-    Device,
-    ExpectChange,
-    LinkSettings,
-    Operand,
-    Order,
-    Profile,
-    Pulse,
-    Read,
-    Site,
-    Sleep,
-    Step,
-    Tag,
-    Type,
-    Verify,
-    Wait,
-    Write,
-)
-from .address import parse_address
+from ..model import Device, LinkSettings, Profile, Site
 from .content import Form, SiteContent
+from .declared import declared_profile
+from .presets import preset_settings
 from .problems import Path, Problem, SiteError
+from .python_class import python_form, resolve_python
 
 _NO_LINK = LinkSettings()
 
@@ -58,8 +39,9 @@ def compile_site(content: SiteContent) -> Site:
     for form in content.devices:
         try:
             devices.append(device := compile_device(form))
-            if ":" in device.profile and device.profile not in profiles:
-                profiles[device.profile] = resolve_python(device.profile)
+            form_of_class = None if device.profile in profiles else python_form(device.profile)
+            if form_of_class is not None:
+                profiles[device.profile] = compile_profile(device.profile, form_of_class)
         except SiteError as error:
             problems += error.problems
     if problems:
@@ -68,13 +50,15 @@ def compile_site(content: SiteContent) -> Site:
 
 
 def compile_profile(name: str, form: Form) -> Profile:
-    """The model of one profile.
+    """The model of one profile: a declared one, or `{"python": "module:Class"}` for a class.
 
     Raises:
-        SiteError: the definition does not fit.
+        SiteError: the definition does not fit, or the class cannot be loaded.
     """
     try:
-        return _profile(name, form)
+        if "python" in form:
+            return dataclasses.replace(resolve_python(form["python"]), name=name)
+        return declared_profile(name, form)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _misfit(("profiles", name), error) from error
 
@@ -101,152 +85,6 @@ def compile_device(form: Form) -> Device:
         raise _misfit(("devices", str(form.get("name", form.get("id", "?")))), error) from error
 
 
-def resolve_python(profile: str) -> Profile:
-    """The profile that a Python class declares.
-
-    Args:
-        profile: `module:Class`.
-
-    Raises:
-        SiteError: it cannot be loaded.
-    """
-    message = (
-        f"`{profile}` names a Python class, which this version of plcmq cannot load; "
-        "describe the profile under `profiles` and give its name"
-    )
-    raise SiteError([Problem(("profiles", profile), message)])
-
-
-def compile_tag(name: str, form: Form, word_order: Order = Order.BIG, byte_order: Order = Order.BIG) -> Tag:
-    """The model of one tag.
-
-    Args:
-        name: the tag's.
-        form: its definition.
-        word_order: its profile's.
-        byte_order: its profile's.
-    """
-    table, number = parse_address(form["address"])
-    enum = form.get("enum")
-    verify = form.get("verify")
-    return Tag(
-        name=name,
-        table=table,
-        address=number,
-        type=Type(form["type"]),
-        access=Access(form.get("access", Access.RO)),
-        count=form.get("count"),
-        length=form.get("length") or 0,
-        bit=form.get("bit"),
-        scale=float(form.get("scale", 1.0)),
-        offset=float(form.get("offset", 0.0)),
-        word_order=Order(form.get("word_order") or word_order),
-        byte_order=Order(form.get("byte_order") or byte_order),
-        unit=form.get("unit", ""),
-        min=form.get("min"),
-        max=form.get("max"),
-        enum={int(raw): text for raw, text in enum.items()} if enum else None,
-        verify=Verify(**({} if verify is True else verify)) if verify else None,
-        description=form.get("description", ""),
-    )
-
-
-def operand(value: Any) -> Operand:
-    """What stands in a step: a value, `$name` for an argument, or `$$text` for text that begins with `$`."""
-    if isinstance(value, str) and value.startswith("$"):
-        return value[1:] if value.startswith("$$") else ArgRef(value[1:])
-    return value if not isinstance(value, tuple) else list(value)
-
-
-def _profile(name: str, form: Form) -> Profile:
-    word_order = Order(form.get("word_order", Order.BIG))
-    byte_order = Order(form.get("byte_order", Order.BIG))
-    tags = {
-        tag: compile_tag(tag, fields, word_order, byte_order) for tag, fields in form.get("tags", {}).items()
-    }
-    actions = {action: _action(action, fields, tags) for action, fields in form.get("actions", {}).items()}
-    return Profile(name, tags, actions, form.get("description", ""))
-
-
-def _action(name: str, form: Form, tags: Mapping[str, Tag]) -> Action:
-    return Action(
-        name=name,
-        args={arg: dict(schema) for arg, schema in form.get("args", {}).items()},
-        steps=_steps(form["steps"], tags),
-        finally_=_steps(form.get("finally", ()), tags),
-        description=form.get("description", ""),
-    )
-
-
-def _steps(forms: Iterable[Form], tags: Mapping[str, Tag]) -> tuple[Step, ...]:
-    return tuple(_step(form, tags) for form in forms)
-
-
-def _step(form: Form, tags: Mapping[str, Tag]) -> Step:
-    [(kind, fields)] = form.items()
-    if kind not in _STEPS:
-        raise ValueError(f"there is no step `{kind}`")
-    return _STEPS[kind](fields, tags)
-
-
-def _check(fields: Any, tags: Mapping[str, Tag]) -> Step:
-    return Check(_conditions(fields, tags))
-
-
-def _write(fields: Any, _tags: Mapping[str, Tag]) -> Step:
-    return Write({tag: operand(value) for tag, value in fields.items()})
-
-
-def _pulse(fields: Any, _tags: Mapping[str, Tag]) -> Step:
-    fields = {"tag": fields} if isinstance(fields, str) else fields
-    return Pulse(fields["tag"], float(fields.get("for", 0.2)))
-
-
-def _wait(fields: Any, tags: Mapping[str, Tag]) -> Step:
-    conditions = {tag: value for tag, value in fields.items() if tag not in ("timeout", "poll", "fail_if")}
-    return Wait(
-        conditions=_conditions(conditions, tags),
-        timeout=float(fields.get("timeout", 5.0)),
-        poll=float(fields.get("poll", 0.1)),
-        fail_if=_conditions(fields.get("fail_if", {}), tags),
-    )
-
-
-def _read(fields: Any, _tags: Mapping[str, Tag]) -> Step:
-    return Read((fields,) if isinstance(fields, str) else tuple(fields))
-
-
-def _sleep(fields: Any, _tags: Mapping[str, Tag]) -> Step:
-    return Sleep(float(fields))
-
-
-def _expect_change(fields: Any, _tags: Mapping[str, Tag]) -> Step:
-    fields = {"tag": fields} if isinstance(fields, str) else fields
-    return ExpectChange(fields["tag"], float(fields.get("timeout", 5.0)), float(fields.get("poll", 0.1)))
-
-
-_STEPS: Mapping[str, Callable[[Any, Mapping[str, Tag]], Step]] = {
-    "check": _check,
-    "write": _write,
-    "pulse": _pulse,
-    "wait": _wait,
-    "read": _read,
-    "sleep": _sleep,
-    "expect_change": _expect_change,
-}
-
-
-def _conditions(fields: Form, tags: Mapping[str, Tag]) -> dict[str, Operand]:
-    return {tag: _as_read(operand(value), tags.get(tag)) for tag, value in fields.items()}
-
-
-def _as_read(value: Operand, tag: Tag | None) -> Operand:
-    """An enum reads as its name, so a condition that gives the number waits for the name."""
-    if tag is None or not tag.enum or not isinstance(value, int) or tag.type is Type.BOOL:
-        return value
-    return tag.enum.get(value, value)
-
-
 def _link(form: Form) -> LinkSettings:
     return _cached_link(tuple((key, tuple(v) if isinstance(v, list) else v) for key, v in form.items()))
 
@@ -255,6 +93,8 @@ def _link(form: Form) -> LinkSettings:
 def _cached_link(fields: tuple[tuple[str, Any], ...]) -> LinkSettings:
     """Sites have many devices and few kinds of settings."""
     settings = dict(fields)
+    if "preset" in settings:
+        settings = {**preset_settings(settings.pop("preset")), **settings}
     if "functions" in settings:
         settings["functions"] = frozenset(settings["functions"])
     return LinkSettings(**settings)

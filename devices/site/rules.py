@@ -6,17 +6,17 @@ which know what a tag can hold. Rules look only at what is sound, and say nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 
 from ..codec import TagCodec
+from ..codec import codecs as codecs_of
 from ..model import Access, LinkSettings, Tag
-from .action_rules import check_action
-from .compile import compile_device, compile_tag, resolve_python
+from .compile import compile_device
 from .problems import Path, Problem, SiteError, path_text, suggestion
-from .schema import DeviceForm, ProfileForm, canonical
-from .structure import ProfileParts, SiteParts
-from .tag_rules import check_tag
-from .values import is_python_class
+from .profile_rules import check_profile
+from .python_class import entry_points_of_profiles, python_form, resolve_python
+from .schema import DeviceForm, canonical
+from .structure import SiteParts
 
 
 def check_site(parts: SiteParts) -> list[Problem]:
@@ -24,35 +24,15 @@ def check_site(parts: SiteParts) -> list[Problem]:
     findings: list[tuple[Path, str]] = []
     codecs: dict[str, dict[str, TagCodec]] = {}
     for name, profile in parts.profiles.items():
-        codecs[name] = dict(_checked_tags(profile, ("profiles", name), findings))
-        for action, found in profile.actions.items():
-            path = ("profiles", name, "actions", action)
-            findings += check_action(action, found, path, codecs[name], profile.tag_names)
+        codecs[name] = check_profile(profile, ("profiles", name), findings)
     findings += _check_devices(parts, codecs)
     return [Problem(path, message) for path, message in findings]
-
-
-def _checked_tags(
-    profile: ProfileParts, path: Path, findings: list[tuple[Path, str]]
-) -> Iterator[tuple[str, TagCodec]]:
-    head = profile.head or ProfileForm()
-    for name, form in profile.tags.items():
-        tag = compile_tag(name, canonical(form), head.word_order, head.byte_order)
-        found = list(check_tag(tag, form, (*path, "tags", name)))
-        if tag.verify and tag.verify.tag and tag.verify.tag not in profile.tag_names:
-            close = suggestion(tag.verify.tag, profile.tag_names)
-            found.append(((*path, "tags", name, "verify", "tag"), f"unknown tag `{tag.verify.tag}`{close}"))
-        findings += found
-        if not found:
-            yield name, TagCodec(tag)
 
 
 # --- devices ----------------------------------------------------------------------------------------
 
 
-def _check_devices(
-    parts: SiteParts, codecs: Mapping[str, Mapping[str, TagCodec]]
-) -> Iterator[tuple[Path, str]]:
+def _check_devices(parts: SiteParts, codecs: dict[str, dict[str, TagCodec]]) -> Iterator[tuple[Path, str]]:
     first: dict[tuple[str, object], int] = {}
     for index, (raw, form) in enumerate(parts.devices):
         path: Path = ("devices", index)
@@ -63,24 +43,30 @@ def _check_devices(
                 yield (*path, field), f"{value!r} is the {field} of another device too ({other})"
         if form is None:
             continue
-        yield from _check_profile(form, path, parts.profile_names)
+        yield from _check_profile(form, path, parts.profile_names, codecs)
         if form.link.model_fields_set and form.profile in codecs:
             link = compile_device(canonical(form)).link
             yield from _check_limits(codecs[form.profile].values(), form.profile, link, (*path, "link"))
 
 
-def _check_profile(form: DeviceForm, path: Path, known: Iterable[str]) -> Iterator[tuple[Path, str]]:
-    if form.profile in known:
+def _check_profile(
+    form: DeviceForm, path: Path, known: Collection[str], codecs: dict[str, dict[str, TagCodec]]
+) -> Iterator[tuple[Path, str]]:
+    """Whether the profile exists; the codecs of one in Python are added to the others."""
+    if form.profile in known or form.profile in codecs:
         return
-    if not is_python_class(form.profile):
-        close = suggestion(form.profile, known) or "; it must stand under `profiles`"
+    python = python_form(form.profile)
+    if python is None:
+        names = {*known, *entry_points_of_profiles()}
+        close = suggestion(form.profile, names) or "; it must stand under `profiles`"
         yield (*path, "profile"), f"unknown profile `{form.profile}`{close}"
         return
     try:
-        resolve_python(form.profile)
+        codecs[form.profile] = dict(codecs_of(resolve_python(python["python"])))
     except SiteError as error:
         for problem in error.problems:
-            yield (*path, "profile"), problem.message
+            inside = path_text(problem.path[2:])
+            yield (*path, "profile"), f"{inside}: {problem.message}" if inside else problem.message
 
 
 def _check_limits(

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from ..model import Access, LinkSettings, Order, Type
+from .presets import preset_settings
 from .values import (
     Address,
     DeviceName,
@@ -33,6 +34,7 @@ from .values import (
     Name,
     Number,
     Operand,
+    PresetName,
     RawNumbers,
     Seconds,
     as_list,
@@ -230,8 +232,11 @@ _LINK: Final = LinkSettings()
 
 
 class LinkForm(Form):
-    """How the device wants to be talked to. All times in seconds."""
+    """How the device wants to be talked to. All times in seconds. What stands beside a preset wins."""
 
+    preset: PresetName | None = Field(
+        default=None, description="The settings that fit a well-known kind of device, by its name."
+    )
     timeout: Interval = Field(default=_LINK.timeout, description="For the reply to one Modbus request.")
     connect_timeout: Interval = Field(
         default=_LINK.connect_timeout, description="For the TCP connection to open."
@@ -278,6 +283,17 @@ class LinkForm(Form):
     @classmethod
     def _sorted(cls, functions: list[int]) -> list[int]:
         return sorted(set(functions))
+
+    @model_serializer(mode="wrap")
+    def _beside_preset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """With a preset what counts is what differs from it, not from the defaults."""
+        fields: dict[str, Any] = handler(self)
+        if self.preset is None:
+            return fields
+        usual = {**LinkForm().model_dump(mode="json"), **preset_settings(self.preset)}
+        given = [name for name in type(self).model_fields if name in self.model_fields_set]
+        differing = {name: value for name in given if (value := getattr(self, name)) != usual[name]}
+        return {"preset": self.preset, **differing}
 
 
 class DeviceForm(Form):

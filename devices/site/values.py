@@ -13,17 +13,13 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from .address import address_text, parse_address
+from .names import is_python_class
+from .presets import PRESETS, known_preset
 
 MAX_ID: Final = 2**53 - 1  # JSON's numbers are exact up to here
 MAX_NAME: Final = 100  # characters
 
 _NAME: Final = re.compile(r"\w[\w.-]*")
-_PYTHON_CLASS: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-
-
-def is_python_class(profile: str) -> bool:
-    """Whether a device's profile names a Python class, `module:Class`."""
-    return _PYTHON_CLASS.fullmatch(profile) is not None
 
 
 def _checked_name(name: str) -> str:
@@ -126,4 +122,5 @@ Address = Annotated[str, AfterValidator(_canonical_address)]
 DeviceName = Annotated[str, AfterValidator(_device_name)]
 DeviceProfile = Annotated[str, AfterValidator(_device_profile)]
 Host = Annotated[str, AfterValidator(_host)]
+PresetName = Annotated[str, AfterValidator(known_preset), Field(json_schema_extra={"enum": list(PRESETS)})]
 RawNumbers = Annotated[dict[int, str], BeforeValidator(_raw_numbers)]

@@ -21,8 +21,9 @@ from plcmq.devices.model import (
     Wait,
     Write,
 )
-from plcmq.devices.site.compile import compile_device, compile_profile, compile_site, operand
+from plcmq.devices.site.compile import compile_device, compile_profile, compile_site
 from plcmq.devices.site.content import SiteContent
+from plcmq.devices.site.declared import operand
 from plcmq.devices.site.problems import SiteError
 
 
@@ -134,7 +135,10 @@ def test_a_device_is_enabled_unless_it_says_otherwise() -> None:
             SiteContent({}, ({"id": 1, "name": "d", "host": "h", "profile": "p", "link": {"new": 1}},)),
             "devices.d: .*'new'",
         ),
-        (SiteContent({}, ({"id": 1, "name": "d", "host": "h", "profile": "m:C"},)), "names a Python class"),
+        (
+            SiteContent({}, ({"id": 1, "name": "d", "host": "h", "profile": "nowhere:C"},)),
+            "no module `nowhere`",
+        ),
     ],
 )
 def test_a_definition_that_does_not_fit_is_a_site_error_that_names_it(

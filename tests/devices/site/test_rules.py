@@ -47,7 +47,10 @@ def problems_of(device: str) -> str:
             "id: 2, name: b, host: h, profile: wide, link: {max_write_registers: 19}",
             "devices[1].link.max_write_registers: 19 is too few",
         ),
-        ("id: 2, name: b, host: h, profile: 'm.n:Press'", "`m.n:Press` names a Python class"),
+        (
+            "id: 2, name: b, host: h, profile: 'nowhere.at:Press'",
+            "devices[1].profile: there is no module `nowhere`",
+        ),
     ],
 )
 def test_a_device_that_cannot_be_is_refused(device: str, said: str) -> None:
