@@ -40,7 +40,6 @@ class Channels:
                 channel.start()
             else:
                 await channel.reconfigure(settings)
-            self._on_state(device, *channel.standing(device.id))
             return channel
 
     async def leave(self, device: Device) -> None:

@@ -49,6 +49,7 @@ class DeviceHost:
         self._wanted: dict[int, Definition] = {}
         self._present: dict[int, Definition] = {}
         self._unfit: dict[int, str] = {}  # devices that cannot be served as they are defined, and why
+        self._states: dict[int, DeviceState] = {}  # as they were told last
         self._closed = False
         self._changing: dict[int, asyncio.Task[None]] = {}
         self._held: dict[int, list[Job]] = {}  # jobs for a device that is being set up
@@ -70,7 +71,11 @@ class DeviceHost:
     # --- messages ----------------------------------------------------------------------------------
 
     def serve(self, message: Serve) -> None:
-        """Serves devices, or redefines them; one whose definition is the same is not touched."""
+        """Serves devices, or redefines them.
+
+        One whose definition is the same is not touched, but the broker, which may be a new one, is told of
+        its state.
+        """
         if self._closed:
             return
         for form in message.devices:
@@ -79,6 +84,8 @@ class DeviceHost:
             if not same(self._wanted.get(device_id), definition):
                 self._wanted[device_id] = definition
                 self._change(device_id)
+            elif device_id in self._states:
+                self._send(self._states[device_id])
 
     def release(self, message: Release) -> None:
         """Stops serving devices; says `Released` when their sockets are closed."""
@@ -91,11 +98,11 @@ class DeviceHost:
     def submit(self, job: Job) -> None:
         """Takes a job; its `Done` follows, exactly once."""
         worker = self._workers.get(job.device)
-        if worker is not None:
+        if job.device in self._changing and job.device in self._wanted:
+            self._held.setdefault(job.device, []).append(job)
+        elif worker is not None:
             self._busy.add(job.device)
             worker.submit(job)
-        elif job.device in self._changing and job.device in self._wanted:
-            self._held.setdefault(job.device, []).append(job)
         else:
             self._send(Done(job.id, error=self._not_served(job.device)))
             return
@@ -133,6 +140,7 @@ class DeviceHost:
             await self._stop(device_id, new[0].endpoint if new else None)
             if definition is None:
                 self._present.pop(device_id, None)
+                self._states.pop(device_id, None)
                 self._send(Released([device_id]))
                 continue
             if new is not None:
@@ -170,7 +178,7 @@ class DeviceHost:
         ) as error:  # the boundary of one definition: it must not keep others from being served
             logger.exception("device %d cannot be served", device_id)
             self._unfit[device_id] = str(error)
-            self._send(DeviceState(device_id, State.DOWN, time.time(), f"cannot be served: {error}"))
+            self._note_state(device_id, State.DOWN, f"cannot be served: {error}")
             return None
 
     def _kind(self, name: str, form: Form) -> CompiledProfile:
@@ -180,7 +188,13 @@ class DeviceHost:
         return known[1]
 
     def _on_state(self, device: Device, state: State, reason: str) -> None:
-        self._send(DeviceState(device.id, state, time.time(), reason))
+        self._note_state(device.id, state, reason)
+
+    def _note_state(self, device_id: int, state: State, reason: str) -> None:
+        known = self._states.get(device_id)
+        if known is None or (known.state, known.reason) != (state, reason):
+            told = self._states[device_id] = DeviceState(device_id, state, time.time(), reason)
+            self._send(told)
 
     # --- time --------------------------------------------------------------------------------------
 

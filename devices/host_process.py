@@ -110,6 +110,8 @@ class _HostProcess:
     # --- in ----------------------------------------------------------------------------------------
 
     def _read(self) -> None:
+        if self._socket.closed:
+            return  # this call was on its way when it was closed
         self._check_lease()
         for _ in range(DRAIN_LIMIT):
             message = self._receiver.receive()
@@ -189,7 +191,7 @@ class _HostProcess:
 
     def _flush(self) -> None:
         self._flush_due = False
-        if not self._outbox:
+        if not self._outbox or self._socket.closed:
             return
         try:
             while self._outbox:

@@ -7,7 +7,7 @@ against their JSON Schemas. Built-in names win over a profile's.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -74,7 +74,7 @@ def _tags(kind: CompiledProfile, rqargs: Args) -> list[str]:
         raise bad_args("tags", "must be a tag's name or a list of names")
     for index, name in enumerate(names):
         if not isinstance(name, str):
-            raise bad_args(f"tags[{index}]", "must be a tag's name")
+            raise bad_args(f"tags.{index}", "must be a tag's name")
         if name not in kind.codecs:
             raise _unknown_tag(kind, name)
     return names
@@ -153,7 +153,7 @@ def _fit_write_raw(_kind: CompiledProfile, rqargs: Args) -> Args:
     for index, value in enumerate(values):
         if not _fits_raw(value, table):
             wanted = "true, false, 1 or 0" if table.is_bits else "an integer from 0 to 65535"
-            raise bad_args(f"values[{index}]", f"must be {wanted}")
+            raise bad_args(f"values.{index}", f"must be {wanted}")
     address = integer(rqargs, "address", 0, _ADDRESSES - len(values))
     return {"table": table.value, "address": address, "values": values}
 
@@ -209,17 +209,12 @@ def _number(
     *,
     default: float | None = None,
     low: float = 0.0,
-    high: float = math.inf,
+    high: float = sys.float_info.max,  # whole numbers beyond it are no float either
     path: str | None = None,
 ) -> float:
     value = values.get(name, default)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or not low <= value <= high
-    ):
-        limits = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        limits = f"{low:g} or more" if high == sys.float_info.max else f"from {low:g} to {high:g}"
         raise bad_args(path or name, f"must be a number, {limits}")
     return float(value)
 

@@ -1,14 +1,35 @@
-"""A scripted PLC on a real socket, and both event loops for what talks to it."""
+"""A scripted PLC on a real socket, both event loops for what talks to it, and workers of simulated PLCs."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import uvloop
-from plcmq.devices.model import Endpoint
+from plcmq.client.errors import PlcmqError
+from plcmq.devices.channel import Channel
+from plcmq.devices.jobs import CANCEL, Done, Job
+from plcmq.devices.model import (
+    Access,
+    Action,
+    Device,
+    Endpoint,
+    LinkSettings,
+    Profile,
+    Table,
+    Tag,
+    Type,
+    Verify,
+)
+from plcmq.devices.refusals import leaving
+from plcmq.devices.requests import CompiledProfile
+from plcmq.devices.simulator.plc import SimulatedPlc
+from plcmq.devices.worker import Worker
 
 ON_BOTH_LOOPS = {"test_link.py", "test_channel.py"}
 
@@ -149,3 +170,134 @@ async def plc() -> AsyncIterator[Plc]:
     await plc.start()
     yield plc
     await plc.stop()
+
+
+# --- a worker in front of a simulated PLC -----------------------------------------------------------------
+
+
+def _tags(*tags: Tag) -> dict[str, Tag]:
+    return {tag.name: tag for tag in tags}
+
+
+RW = Access.RW
+TAGS = _tags(
+    Tag("a", Table.HOLDING, 0, Type.UINT16, RW, max=5000),
+    Tag("b", Table.HOLDING, 1, Type.UINT16, RW),
+    Tag("far", Table.HOLDING, 500, Type.UINT16, RW),
+    Tag("long", Table.HOLDING, 10, Type.UINT32, RW),
+    Tag("text", Table.HOLDING, 20, Type.STRING, RW, length=8),
+    Tag("mode", Table.HOLDING, 29, Type.UINT16, RW, enum={0: "idle", 1: "running"}),
+    Tag("flag", Table.HOLDING, 30, Type.BOOL, RW, bit=3),
+    Tag("bcd", Table.HOLDING, 35, Type.BCD16, RW),
+    Tag("checked", Table.HOLDING, 40, Type.UINT16, RW, verify=Verify()),
+    Tag("wished", Table.HOLDING, 41, Type.UINT16, RW, verify=Verify(tag="real", after=0.05)),
+    Tag("real", Table.HOLDING, 42, Type.UINT16),
+    Tag("level", Table.INPUT, 0, Type.INT16, scale=0.1),
+    Tag("start", Table.COIL, 0, Type.BOOL, RW),
+    Tag("lamps", Table.COIL, 9, Type.BOOL, RW, count=3),
+    Tag("door", Table.DISCRETE, 2, Type.BOOL),
+)
+
+
+@dataclass
+class Bench:
+    """The worker of one device, over a real channel, and how its jobs ended."""
+
+    plc: SimulatedPlc
+    device: Device
+    kind: CompiledProfile
+    channel: Channel
+    ends: dict[int, list[Done]] = field(default_factory=dict)
+    waiting: dict[int, asyncio.Future[Done]] = field(default_factory=dict)
+    number: int = 0
+    is_closed: bool = False
+
+    def __post_init__(self) -> None:
+        self.worker = Worker(self.device, self.kind, self.channel, self._sent, time.monotonic)
+
+    def _sent(self, done: Done) -> None:
+        self.ends.setdefault(done.job, []).append(done)
+        if not self.waiting[done.job].done():
+            self.waiting[done.job].set_result(done)
+
+    def submit(
+        self, action: str, args: dict[str, Any] | None = None, timeout: float = 5.0
+    ) -> asyncio.Future[Done]:
+        """Hands a job to the worker; the future of its end, which carries its number as `number`."""
+        self.number += 1
+        end = self.waiting[self.number] = asyncio.get_running_loop().create_future()
+        args = (args or {}) if action == CANCEL else self.kind.fit(action, args or {})
+        deadline = time.monotonic() + timeout
+        self.worker.submit(Job(self.number, self.device.id, action, args, deadline))
+        return end
+
+    def read(self, *tags: str, timeout: float = 5.0, max_age: float = 0.0) -> asyncio.Future[Done]:
+        return self.submit("read", {"tags": list(tags), "max_age": max_age}, timeout)
+
+    def write(
+        self, values: dict[str, Any], *, verify: bool = False, timeout: float = 5.0
+    ) -> asyncio.Future[Done]:
+        return self.submit("write", {"values": values, "verify": verify}, timeout)
+
+    async def result(self, end: asyncio.Future[Done]) -> Any:
+        """What a job gave, or raises what it failed with."""
+        done = await asyncio.wait_for(end, 10)
+        if done.error is not None:
+            raise done.error
+        return done.result
+
+    async def error(self, end: asyncio.Future[Done]) -> PlcmqError:
+        """What a job failed with."""
+        done = await asyncio.wait_for(end, 10)
+        assert done.error is not None, done.result
+        return done.error
+
+    async def took_turn(self) -> None:
+        """Waits until the worker has had time to go as far as it can without the PLC."""
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        if not self.is_closed:
+            self.is_closed = True
+            await self.worker.close(leaving(self.device.name))
+        await self.channel.close()
+        assert {number: len(ends) for number, ends in self.ends.items()} == dict.fromkeys(self.waiting, 1)
+
+
+StartBench = Callable[..., Awaitable[Bench]]
+
+
+@pytest.fixture
+async def start_bench() -> AsyncIterator[StartBench]:
+    """Starts workers, each with a simulated PLC of its own; at the end every job must have ended once."""
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            *actions: Action,
+            plc: SimulatedPlc | None = None,
+            tags: dict[str, Tag] = TAGS,
+            delay: float = 0.0,
+            **link: Any,
+        ) -> Bench:
+            if plc is None:
+                plc = await stack.enter_async_context(SimulatedPlc(delay=delay))
+            settings = LinkSettings(**link)
+            device = Device(7, "press-7", plc.host, "press", plc.port, link=settings)
+            kind = CompiledProfile(Profile("press", tags, {action.name: action for action in actions}))
+            channel = Channel(plc.address, settings)
+            channel.register(device.id, device.unit)
+            channel.start()
+            bench = Bench(plc, device, kind, channel)
+            stack.push_async_callback(bench.close)
+            return bench
+
+        yield start
+
+
+@pytest.fixture
+async def bench(start_bench: StartBench) -> Bench:
+    """A worker that has read something, so the connection stands."""
+    bench = await start_bench()
+    await bench.result(bench.read("a"))
+    return bench

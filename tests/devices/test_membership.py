@@ -64,3 +64,10 @@ def test_a_deadline_that_passed_while_the_host_stood_still_has_passed_when_it_wa
     for second in range(1, 4):  # pings that waited while the process was stopped, all read at 103.9
         membership.pinged(Ping(1000.0 + second), 103.9, queued=0)
     assert membership.local(1002.0) < 103.9
+
+
+def test_a_ping_that_waited_to_be_read_prolongs_the_lease_from_when_it_was_sent():
+    membership = member(now=100.0, broker_now=1000.0)
+    membership.pinged(Ping(1001.0), 103.0, queued=0)
+    assert not membership.lease_has_passed(101.0 + LEASE - 0.1)
+    assert membership.lease_has_passed(101.0 + LEASE)
