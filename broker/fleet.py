@@ -61,9 +61,10 @@ class Fleet:
         lost: hosts that have been lost since the caller looked; whoever waits for them waits in vain.
     """
 
-    def __init__(self, *, fence_all_until: float = float("-inf")) -> None:
+    def __init__(self, *, fence_all_until: float = float("-inf"), on_record: bool = True) -> None:
         """`fence_all_until`: until then only hosts that serve an endpoint already may have it, because an
-        earlier broker may have given it to a host that has not been heard of yet."""
+        earlier broker may have given it to a host that has not been heard of yet. `on_record`: whether the
+        next broker would know that; until `put_on_record`, hosts in other processes are given nothing."""
         self.outbox: list[tuple[HostId, ToHost]] = []
         self.lost: list[HostId] = []
         self.hosts: dict[HostId, Host] = {}
@@ -73,6 +74,7 @@ class Fleet:
         self._unplaced: set[int] = set()
         self._fences: dict[Endpoint, tuple[str, float]] = {}  # name of the lost host, and until when
         self._fence_all_until = fence_all_until
+        self._on_record = on_record
         self._next_ping = float("-inf")
 
     def host_of(self, device: int) -> HostId | None:
@@ -161,6 +163,13 @@ class Fleet:
             self.outbox += [(host_id, Ping(now)) for host_id in self.hosts if host_id != LOCAL]
         self._settle(now)
 
+    def put_on_record(self, now: float) -> None:
+        """Should this broker die, the next will know that hosts in other processes may hold sockets."""
+        if not self._on_record:
+            self._on_record = True
+            self._settle(now)
+            self._balance()
+
     # --- devices -----------------------------------------------------------------------------------
 
     def set_catalogue(self, catalogue: Catalogue, now: float) -> None:
@@ -219,10 +228,11 @@ class Fleet:
             self._serve(self.hosts[host_id], entries)
 
     def _new_seat(self, endpoint: Endpoint, now: float) -> Seat | None:
-        host: Host | None = min(self.hosts.values(), key=lambda h: h.seats)
+        eligible = [h for h in self.hosts.values() if self._on_record or h.id == LOCAL]
+        host = min(eligible, key=lambda h: h.seats, default=None)
         name, until = self._fences.get(endpoint, ("", self._fence_all_until))
         if now < until:
-            host = next((h for h in self.hosts.values() if h.name == name), None)
+            host = next((h for h in eligible if h.name == name), None)
         if host is None:
             return None
         self._fences.pop(endpoint, None)
@@ -254,6 +264,8 @@ class Fleet:
 
     def _balance(self) -> None:
         """Moves endpoints from hosts that have more than their share to those that have less."""
+        if not self._on_record:
+            return
         share = -(-len(self._seats) // len(self.hosts)) if self.hosts else 0
         for seat in [s for s in self._seats.values() if not s.moving]:
             room = min(host.seats for host in self.hosts.values())

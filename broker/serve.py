@@ -91,7 +91,8 @@ async def serve(
 
 def _router(settings: ServeSettings, hosts_may_be_alive: bool) -> Router:
     now = time.monotonic()
-    fleet = Fleet(fence_all_until=now + FENCE if hosts_may_be_alive else now)
+    fence = now + FENCE if hosts_may_be_alive else now
+    fleet = Fleet(fence_all_until=fence, on_record=hosts_may_be_alive)
     overview = Overview("plcmq", version("plcmq"), now, time.time() - now, settings.limits, fleet)
     return Router(overview, first_job=time.time_ns() // 1000)
 
@@ -180,6 +181,8 @@ async def _watch(registry: RegistryThread, server: Server) -> None:
             if not noted and server.router.fleet.has_hosts_elsewhere:
                 await registry.run(lambda r: r.note_hosts_elsewhere(True))
                 noted = True
+                server.router.fleet.put_on_record(time.monotonic())
+                server.flush()
         except Exception:  # the boundary of this task: whatever is wrong with the registry, devices go on
             logger.exception("the registry cannot be read; the devices stay as they were")
         await asyncio.sleep(REGISTRY_INTERVAL)

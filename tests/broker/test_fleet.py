@@ -171,6 +171,21 @@ def test_after_a_crash_of_the_broker_only_a_host_that_has_a_device_may_keep_it()
     assert served(sent(fleet), LOCAL) == [2]
 
 
+def test_hosts_elsewhere_get_nothing_before_the_next_broker_would_know_of_them():
+    fleet = fleet_of(entry(1), on_record=False)
+    assert served(join(fleet, b"a"), b"a") == []
+    fleet.put_on_record(0.5)
+    assert served(sent(fleet), b"a") == [1]
+
+
+def test_the_host_in_the_brokers_process_needs_no_record():
+    fleet = fleet_of(entry(1), entry(2), on_record=False)
+    assert served(join(fleet, LOCAL), LOCAL) == [1, 2]
+    assert released(join(fleet, b"a"), LOCAL) == []
+    fleet.put_on_record(0.5)
+    assert released(sent(fleet), LOCAL) == [1], "now it may have its share"
+
+
 def test_a_host_that_leaves_in_good_order_needs_no_fence():
     fleet = fleet_of(entry(1))
     join(fleet, b"a")
