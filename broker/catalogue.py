@@ -6,25 +6,33 @@ has not changed, so that a change of one device costs one compilation.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..client.errors import Code, failure
-from ..devices.model import Device
+from ..devices.model import Device, Profile
 from ..devices.requests import CompiledProfile
 from ..devices.site.compile import compile_device, compile_profile
 from ..devices.site.content import Form, Snapshot
 from ..devices.site.diff import same
-from ..devices.site.problems import Problem, SiteError
-from ..devices.site.python_class import python_form
+from ..devices.site.problems import SiteError
+from ..devices.site.python_class import profile_form
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A profile: its form as it is stored, and compiled."""
+    """A profile: its form as it is stored, and compiled.
+
+    Attributes:
+        problem: why it is of no use to this broker; its devices stay, and say so.
+    """
 
     form: Form
     compiled: CompiledProfile
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,8 @@ class Catalogue:
         """The device with this name or id.
 
         Raises:
-            PlcmqError: `unknown_device`, also for one that is disabled.
+            PlcmqError: `unknown_device`, also for one that is disabled; `no_host` for one whose profile
+                cannot be used.
         """
         entry = self.devices.get(device) if isinstance(device, int) else self.by_name.get(device)
         if entry is None:
@@ -63,6 +72,9 @@ class Catalogue:
         if not entry.device.enabled:
             message = f"device {entry.device.name!r} is disabled"
             raise failure(Code.UNKNOWN_DEVICE, message, details={"device": device, "disabled": True})
+        if entry.kind.problem:
+            message = f"device {entry.device.name!r} cannot be served: {entry.kind.problem}"
+            raise failure(Code.NO_HOST, message, details={"device": device})
         return entry
 
 
@@ -73,26 +85,22 @@ def build(snapshot: Snapshot, before: Catalogue) -> Catalogue:
     for form in snapshot.devices:
         name = form["profile"]
         if name not in kinds:
-            kinds[name] = _kind(name, _python(name), before)
+            kinds[name] = _kind(name, profile_form(name, {}), before)  # a class, which hosts import too
         entry = _entry(form, kinds[name], before)
         devices[entry.device.id] = entry
     by_name = {entry.device.name: entry for entry in devices.values()}
     return Catalogue(snapshot.revision, kinds, devices, by_name, tuple(sorted(devices)))
 
 
-def _python(name: str) -> Form:
-    """The definition of a profile that the registry does not hold: a Python class, which hosts import too."""
-    form = python_form(name)
-    if form is None:
-        raise SiteError([Problem(("profiles", name), f"there is neither a profile `{name}` nor a class")])
-    return form
-
-
 def _kind(name: str, form: Form, before: Catalogue) -> Kind:
     known = before.kinds.get(name)
-    if known is not None and same(known.form, form):
+    if known is not None and same(known.form, form) and not known.problem:
         return known
-    return Kind(form, CompiledProfile(compile_profile(name, form)))
+    try:
+        return Kind(form, CompiledProfile(compile_profile(name, form)))
+    except SiteError as error:
+        logger.error("the devices of profile %s cannot be served: %s", name, error)
+        return Kind(form, CompiledProfile(Profile(name, {})), str(error))
 
 
 def _entry(form: Form, kind: Kind, before: Catalogue) -> Entry:

@@ -84,12 +84,13 @@ def show(
     """
     with reported(as_json):
         from ...devices.site.compile import compile_device, compile_profile
+        from ...devices.site.python_class import profile_form
         from .records import registry_of
 
         with registry_of(registry, config) as opened:
             content = opened.snapshot()
         form = _find(content.devices, device)
-        profile = content.profiles[form["profile"]]
+        profile = profile_form(form["profile"], content.profiles)
         state = _row(compile_device(form), *_live(broker, config))
         if as_json:
             render.print_json({"device": form, "profile": profile, "state": state})

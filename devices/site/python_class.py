@@ -11,6 +11,7 @@ import functools
 import importlib
 import inspect
 import logging
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from types import ModuleType
 
@@ -42,6 +43,17 @@ def python_form(profile: str) -> Form | None:
     return None if path is None else {"python": path}
 
 
+def profile_form(profile: str, declared: Mapping[str, Form]) -> Form:
+    """The definition of a device's profile: a declared one of that name, or else a class.
+
+    Args:
+        profile: as the device's definition names it.
+        declared: the declared ones, by name.
+    """
+    form = declared.get(profile)
+    return form if form is not None else python_form(profile) or {"python": profile}
+
+
 @functools.cache
 def resolve_python(path: str) -> Profile:
     """The profile that a Python class declares.
@@ -59,6 +71,8 @@ def resolve_python(path: str) -> Profile:
 
 def _load(path: str) -> type[Device]:
     module_name, _, name = path.partition(":")
+    if not name:
+        raise _problem(path, f"there is neither a profile `{path}` nor an entry point of that name")
     module = _module(module_name, path)
     found = getattr(module, name, None)
     if found is None:
