@@ -3,17 +3,24 @@
 import asyncio
 import dataclasses
 import json
+import multiprocessing
+import os
+import runpy
+import signal
+import socket
 import subprocess
 import sys
+from collections import Counter
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-
 from plcmq.broker.config import ServeSettings
 from plcmq.broker.registry import Registry, RegistryThread
 from plcmq.broker.serve import serve
-from plcmq.client import connect
+from plcmq.client import PlcmqError, connect
+from plcmq.devices.host_settings import HostSettings
+from plcmq.devices.model import Table
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.site.compile import compile_site
 from plcmq.devices.site.content import SiteContent
@@ -55,7 +62,9 @@ class Plant:
     async def broker(self, **settings):
         """The broker with its in-process host, in this event loop."""
         stop, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
-        chosen = ServeSettings(bind="tcp://127.0.0.1:*", host_bind="tcp://127.0.0.1:*", registry=self.registry)
+        chosen = ServeSettings(
+            bind="tcp://127.0.0.1:*", host_bind="tcp://127.0.0.1:*", registry=self.registry
+        )
         chosen = dataclasses.replace(chosen, **settings)
         task = asyncio.create_task(serve(chosen, ready=ready.set_result, stop=stop))
         await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
@@ -140,3 +149,149 @@ async def programs():
         if program.process.returncode is None:
             program.kill()
             await program.process.wait()
+
+
+# --- processes that are killed ------------------------------------------------------------------------
+
+PROGRAMS = Path(__file__).with_name("programs")
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    ["plcmq.broker.serve", "plcmq.broker.cli.running", "plcmq.devices.host_process"]
+)
+
+
+class Victim:
+    """A program of the folder `programs` in a process of its own, forked from one that has all imported, so
+    that it runs within milliseconds."""
+
+    def __init__(self, program, settings):
+        self._told, told = multiprocessing.Pipe(duplex=False)
+        given = {"settings": settings, "told": told}
+        path = str(PROGRAMS / f"{program}.py")
+        self.process = _FORKS.Process(target=runpy.run_path, args=(path, given, "__main__"), daemon=True)
+        self.process.start()
+        told.close()
+
+    async def hears(self, within=20.0):
+        """The next thing that it says; EOFError when it has ended."""
+        assert await asyncio.to_thread(self._told.poll, within), "the program says nothing"
+        return self._told.recv()
+
+    def says_nothing(self):
+        """Whether there is nothing to hear now."""
+        return not self._told.poll()
+
+    def stop(self):
+        """SIGSTOP."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def wake(self):
+        """SIGCONT."""
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    async def kill(self):
+        """SIGKILL; returns when it is gone."""
+        if self.process.is_alive():
+            self.process.kill()
+        await asyncio.to_thread(self.process.join)
+
+    async def end(self):
+        """SIGTERM; returns when it has ended."""
+        self.process.terminate()
+        await asyncio.to_thread(self.process.join)
+
+
+class Works:
+    """A broker and its hosts as processes, at addresses that stay when they are killed and started again."""
+
+    def __init__(self, plant):
+        self._plant = plant
+        self.bind, self.host_bind = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
+        self.started = []
+
+    def start(self, program, settings):
+        """Starts a program of the folder `programs`."""
+        victim = Victim(program, settings)
+        self.started.append(victim)
+        return victim
+
+    async def broker(self, *, in_process_host=True):
+        """A broker that is ready."""
+        settings = ServeSettings(self.bind, self.host_bind, self._plant.registry, in_process_host)
+        broker = self.start("serve", settings)
+        await broker.hears()
+        return broker
+
+    async def host(self, name="north", *, wait=True):
+        """A host that the broker has taken."""
+        host = self.start("host", HostSettings(self.host_bind, name))
+        if wait:
+            await host.hears()
+        return host
+
+    async def until_served(self, client, device="press-1", within=15.0):
+        """Reads until it works."""
+        async with asyncio.timeout(within):
+            while True:
+                try:
+                    return await client.request("read", {"tags": "stroke_no"}, device=device, timeout=1.0)
+                except PlcmqError:
+                    await asyncio.sleep(0.01)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+async def works(plant):
+    """Broker and hosts that tests may kill; see `Works`."""
+    works = Works(plant)
+    yield works
+    for victim in works.started:
+        await victim.kill()
+
+
+class Judge:
+    """Counts at the PLC how often each command was carried out: each writes a number of its own."""
+
+    def __init__(self, plc, address=50):
+        self.begun = Counter()  # by number: the action's first write
+        self.done = Counter()  # its last
+        self._addresses = {address: self.begun, address + 10: self.done}
+        plc.endpoint.observers.append(self._written)
+
+    def _written(self, unit, change, now):
+        counter = self._addresses.get(change.address) if change.table is Table.HOLDING else None
+        if counter is not None:
+            counter[int.from_bytes(change.after)] += 1
+
+    def condemns(self, verdicts):
+        """What is wrong with what the clients were told.
+
+        Args:
+            verdicts: by number, `ok` or the outcome of its error.
+        """
+        twice = [number for counter in (self.begun, self.done) for number, n in counter.items() if n > 1]
+        lies = [
+            (number, verdict, self.begun[number], self.done[number])
+            for number, verdict in verdicts.items()
+            if not self._is_true(number, verdict)
+        ]
+        return {"twice": twice, "lies": lies} if twice or lies else None
+
+    def _is_true(self, number, verdict):
+        begun, done = self.begun[number], self.done[number]
+        if verdict == "ok":
+            return (begun, done) == (1, 1)
+        if verdict == "executed":
+            return begun == 1
+        return verdict == "unknown" or (begun, done) == (0, 0)
+
+
+@pytest.fixture
+def judge():
+    """Makes a `Judge` of a simulated press."""
+    return Judge

@@ -5,7 +5,6 @@ import socket
 import time
 
 import pytest
-
 from plcmq.client import PlcmqError, connect
 
 

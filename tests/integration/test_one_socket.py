@@ -48,9 +48,7 @@ async def test_two_hundred_clicks_from_fifty_threads_are_one_socket(plant):
 async def test_the_same_from_four_processes_at_once(plant):
     async with plant.press(1, max_connections=1, overflow=Full.RESET) as plc, plant.broker():
         command = [sys.executable, "-c", CLICKS, plant.serving.bind]
-        processes = [
-            await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE) for _ in range(4)
-        ]
+        processes = [await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE) for _ in range(4)]
         outputs = await asyncio.gather(*(process.communicate() for process in processes))
         assert [out for out, _err in outputs] == [b"200\n"] * 4
         assert plc.evidence.sockets.peak == 1
@@ -59,7 +57,9 @@ async def test_the_same_from_four_processes_at_once(plant):
 
 async def test_callers_that_never_close_do_not_hurt_the_plc(plant):
     async with plant.press(1, max_connections=1) as plc, plant.broker():
-        script = CLICKS.replace("conn.close()", "kept.append(conn)").replace("def click", "kept = []\ndef click")
+        script = CLICKS.replace("conn.close()", "kept.append(conn)").replace(
+            "def click", "kept = []\ndef click"
+        )
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-W", "ignore", "-c", script, plant.serving.bind, stdout=subprocess.PIPE
         )

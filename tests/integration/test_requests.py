@@ -5,7 +5,6 @@ import json
 
 import pytest
 import zmq
-
 from plcmq.client import PlcmqError, get_conn
 from plcmq.devices.simulator.plant import Pace
 
@@ -62,7 +61,9 @@ async def test_an_action_whose_check_fails_has_written_nothing(press):
 async def test_values_of_every_kind_are_written_and_read_back(press):
     _plc, client = press
     values = {"batch_size": 20, "nok_limit": 4, "recipe": "Blech 3 mm"}
-    assert await client.request("write", {"values": values, "verify": True}, device=1) == {"written": list(values)}
+    assert await client.request("write", {"values": values, "verify": True}, device=1) == {
+        "written": list(values)
+    }
     read = await client.request("read", {"tags": list(values)}, device=1)
     assert read["values"] == values
     assert set(read["age"]) == set(values)
