@@ -308,11 +308,18 @@ class AsyncConnection:
         if pump is None or loop is None:
             return
         quiet = pump.received == self._received_at_tick and not self._reading
-        if quiet and not select.select([pump.fd], [], [], 0)[0] and pump.has_missed():
+        if quiet and not _is_announced(pump.fd) and pump.has_missed():
             self.missed_edges += 1
         self._read()
         self._received_at_tick = pump.received
         self._ticker = loop.call_later(_TICK, self._tick)
+
+
+def _is_announced(fd: int) -> bool:
+    """Whether the descriptor is readable; `select` would refuse those beyond 1023."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _wake(waiter: _Future) -> None:

@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 from collections import Counter
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import psutil
@@ -60,15 +60,12 @@ def exactly(connection, size):
     return found
 
 
-def closed_by_peer(connection):
-    """Waits until the other end has closed it; what else it said is passed over."""
+def wait_until_closed(connection):
+    """Returns when the other end has closed it; what else it says is passed over."""
     connection.settimeout(30)
-    try:
+    with suppress(ConnectionResetError):
         while connection.recv(65536):
             pass
-    except ConnectionResetError:
-        pass
-    return True
 
 
 def resident(pid):
@@ -130,19 +127,21 @@ async def test_5000_pipelined_requests_to_one_device_give_5000_replies_or_busy(p
         assert plc.evidence.sockets.peak == 1
 
 
-async def test_a_client_that_never_reads_delays_nobody_and_fills_no_memory(plant, broker):
+async def test_a_client_that_never_reads_delays_nobody_and_fills_no_memory(broker):
+    request = frame(json.dumps({"action": "info", "id": "x" * 1000}).encode())
     with closing(dial_as_dealer(broker.ready["bind"])) as rude:
         rude.setblocking(False)
-        request = frame(json.dumps({"action": "info", "id": "x" * 1000}).encode())
         async with watched(broker.process.pid) as rises:
-            for _ in range(150):
+            unsent = memoryview(request * 50_000)
+            while unsent:
                 try:
-                    rude.send(request * 500)
+                    unsent = unsent[rude.send(unsent[: 256 * 1024]) :]
                 except BlockingIOError:
-                    await asyncio.sleep(0.005)
-                await asyncio.sleep(0)
+                    await asyncio.sleep(0.002)
             await still_serves(broker.ready["bind"])
         assert rises[0] < 60 * MIB
+        async with connect(broker.ready["bind"]) as client:
+            assert (await client.request("stats"))["dropped"]["slow_client"] > 10_000
 
 
 # --- envelopes --------------------------------------------------------------------------------------
@@ -165,15 +164,15 @@ async def test_req_with_relaxed_and_correlate_gets_its_replies(press, plant):
 # --- sizes ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [10 * 1024**3, 2**63 - 1, 17 * MIB])
 @pytest.mark.parametrize("end", ["bind", "host_bind"])
-async def test_a_frame_declared_too_long_ends_the_connection_and_takes_no_memory(broker, size, end):
-    with closing(dial_as_dealer(broker.ready[end])) as rude:
-        async with watched(broker.process.pid) as rises:
-            rude.sendall(b"\x02" + struct.pack(">Q", size) + b"x" * 1000)
-            assert await asyncio.to_thread(closed_by_peer, rude)
-            await still_serves(broker.ready["bind"])
-        assert rises[0] < 10 * MIB
+async def test_a_frame_declared_too_long_ends_the_connection_and_takes_no_memory(broker, end):
+    async with watched(broker.process.pid) as rises:
+        for size in (10 * 1024**3, 2**63 - 1, 2**64 - 1, 16 * MIB + 1):
+            with closing(dial_as_dealer(broker.ready[end])) as rude:
+                rude.sendall(b"\x02" + struct.pack(">Q", size) + b"x" * 1000)
+                await asyncio.to_thread(wait_until_closed, rude)
+        await still_serves(broker.ready["bind"])
+    assert rises[0] < 10 * MIB
 
 
 @pytest.mark.parametrize("end", ["bind", "host_bind"])
@@ -229,19 +228,14 @@ def gone_at_once(endpoint, seed):
     return connection
 
 
-RUDE = [telnet, half_open, random_bytes, random_after_greeting, random_frames, gone_at_once]
-
-
 @pytest.mark.parametrize("end", ["bind", "host_bind"])
-@pytest.mark.parametrize("behave", RUDE, ids=lambda behave: behave.__name__)
-async def test_rude_peers_do_not_keep_good_clients_from_being_served(broker, behave, end):
+async def test_rude_peers_do_not_keep_good_clients_from_being_served(broker, end):
     rude = []
-    for seed in range(30):
-        try:
-            rude.append(await asyncio.to_thread(behave, broker.ready[end], seed))
-        except ConnectionError:
-            continue  # hung up on while it was still talking
-    await still_serves(broker.ready["bind"])
+    for behave in (telnet, half_open, random_bytes, random_after_greeting, random_frames, gone_at_once):
+        for seed in range(30):
+            with suppress(ConnectionError):  # hung up on while it was still talking
+                rude.append(await asyncio.to_thread(behave, broker.ready[end], seed))
+        await still_serves(broker.ready["bind"])
     for connection in rude:
         connection.close()
     await still_serves(broker.ready["bind"])
@@ -366,8 +360,8 @@ async def until_answered(client):
             await asyncio.sleep(0.05)
 
 
-async def test_500_clients_are_served_again_after_a_restart_of_the_broker(plant, programs, record_property):
-    """In under ten seconds, unless the machine is busy with other things: the figure is in the report."""
+async def test_500_clients_are_served_again_after_a_restart_of_the_broker(plant, programs):
+    """In under ten seconds, unless the machine is busy with other things: the figure is in the output."""
     flags = at(plant, bind=free_endpoint())
     broker = await programs("serve", *flags)
     clients = [connect(broker.ready["bind"], connect_timeout=30) for _ in range(500)]
@@ -378,7 +372,7 @@ async def test_500_clients_are_served_again_after_a_restart_of_the_broker(plant,
         await programs("serve", *flags)
         started = time.monotonic()
         await asyncio.wait_for(asyncio.gather(*map(until_answered, clients)), 60)
-        record_property("seconds", time.monotonic() - started)
+        print(f"500 clients were served again after {time.monotonic() - started:.2f} s")
     finally:
         await asyncio.gather(*(client.__aexit__(None, None, None) for client in clients))
 
