@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ..layout import RANGES
 from ..model import (
@@ -32,6 +33,8 @@ from ..model import (
 
 ERROR_WORDS = frozenset({"fault", "error", "alarm", "failed", "failure", "emergency", "estop", "aborted"})
 """A PLC in good health never has a state of such a name."""
+
+MISSING: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Handshake:
         stages: what becomes true, one after the other.
         guarded: an action checks one of its tags first, so a trigger while it is at work means nothing.
         clears: the PLC sets the trigger back by itself, since no action does.
+        given: what other tags must have been written to before, such as the number of a command, where only
+            that tells it from another handshake.
     """
 
     action: str
@@ -77,6 +82,7 @@ class Handshake:
     stages: list[Stage] = field(default_factory=list)
     guarded: bool = False
     clears: bool = False
+    given: dict[str, Value] = field(default_factory=dict)
 
 
 def handshakes(profile: Profile) -> list[Handshake]:
@@ -84,15 +90,15 @@ def handshakes(profile: Profile) -> list[Handshake]:
     found: list[Handshake] = []
     checked = {tag for step in _all_steps(profile) if isinstance(step, Check) for tag in step.conditions}
     written = _written_values(profile)
-    for action in profile.actions.values():
-        for handshake in _of_action(profile, action):
-            if any(_same_trigger(handshake, other) for other in found):
-                continue
-            _join_states(profile, handshake)
-            handshake.guarded = any(tag in checked for stage in handshake.stages for tag in stage.values)
-            values = written[handshake.trigger]
-            handshake.clears = handshake.value is True and all(value is True for value in values)
-            found.append(handshake)
+    inferred = [one for action in profile.actions.values() for one in _of_action(profile, action)]
+    for handshake in _told_apart(inferred):
+        if any(_same_trigger(handshake, other) for other in found):
+            continue
+        _join_states(profile, handshake)
+        handshake.guarded = any(tag in checked for stage in handshake.stages for tag in stage.values)
+        values = written[handshake.trigger]
+        handshake.clears = handshake.value is True and all(value is True for value in values)
+        found.append(handshake)
     return found
 
 
@@ -141,21 +147,38 @@ def _written_values(profile: Profile) -> dict[str, list[Operand]]:
     return written
 
 
+def _told_apart(inferred: list[Handshake]) -> list[Handshake]:
+    """Forgets what was given where the trigger alone says which handshake it is."""
+    kept = {}
+    for handshake in inferred:
+        others = [other for other in inferred if other.trigger == handshake.trigger]
+        values = {tag: [other.given.get(tag, MISSING) for other in others] for tag in handshake.given}
+        kept[id(handshake)] = {
+            tag: value
+            for tag, value in handshake.given.items()
+            if MISSING not in values[tag] and any(other != value for other in values[tag])
+        }
+    for handshake in inferred:
+        handshake.given = kept[id(handshake)]
+    return inferred
+
+
 def _same_trigger(one: Handshake, other: Handshake) -> bool:
     same = one.value == other.value or AnyValue() in (one.value, other.value)
-    return one.trigger == other.trigger and same
+    return one.trigger == other.trigger and same and one.given == other.given
 
 
 def _of_action(profile: Profile, action: Action) -> Iterator[Handshake]:
     """The handshakes of one action: each write that a wait follows begins one."""
     current: Handshake | None = None
     sources: dict[str, str] = {}  # tag that an argument was written to
+    given: dict[str, Value] = {}  # what was written as it stands
     seen = {tag for step in action.steps for tag in _conditions(step)}
     for step in action.steps:
         if isinstance(step, Write | Pulse):
             if current is not None and current.stages:
                 yield current
-            current = _begin(profile, action, step, sources)
+            current = _begin(profile, action, step, sources, given)
         elif current is None:
             continue
         elif isinstance(step, Wait):
@@ -170,12 +193,22 @@ def _of_action(profile: Profile, action: Action) -> Iterator[Handshake]:
         yield current
 
 
-def _begin(profile: Profile, action: Action, step: Write | Pulse, sources: dict[str, str]) -> Handshake:
+def _begin(
+    profile: Profile,
+    action: Action,
+    step: Write | Pulse,
+    sources: dict[str, str],
+    given: dict[str, Value],
+) -> Handshake:
     if isinstance(step, Pulse):
-        return Handshake(action.name, step.tag, True if profile.tags[step.tag].type is Type.BOOL else 1)
+        on = True if profile.tags[step.tag].type is Type.BOOL else 1
+        return Handshake(action.name, step.tag, on, given=dict(given))
     sources.update({value.name: tag for tag, value in step.values.items() if isinstance(value, ArgRef)})
     tag, value = list(step.values.items())[-1]
-    return Handshake(action.name, tag, AnyValue() if isinstance(value, ArgRef) else value)
+    before = {other: constant for other, constant in given.items() if other != tag}
+    given.update({name: item for name, item in step.values.items() if not isinstance(item, ArgRef)})
+    before |= {name: given[name] for name in step.values if name != tag and name in given}
+    return Handshake(action.name, tag, AnyValue() if isinstance(value, ArgRef) else value, given=before)
 
 
 def _conditions(step: Step) -> Mapping[str, Operand]:

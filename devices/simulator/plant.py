@@ -18,6 +18,7 @@ from random import Random
 from ...client.errors import PlcmqError
 from ..codec import TagCodec, UndecodableValue, codecs
 from ..layout import RANGES
+from ..matching import matches
 from ..model import Profile, Tag, Type, Value
 from .handshake import AnyValue, Copy, Handshake, Stage, at_rest, handshakes
 from .living import Life, lives
@@ -124,12 +125,24 @@ class Plant:
     def _pull(self, name: str, differs: bool, now: float) -> None:
         """Starts the handshakes of a trigger that was written. A boolean needs an edge."""
         value, tag = self._value(name), self._codecs[name].tag
-        for handshake in self._handshakes:
-            if handshake.trigger != name:
-                continue
+        for handshake in self._most_specific(name):
             wanted = handshake.value
             if isinstance(wanted, AnyValue) or (differs and value in (wanted, _named(tag, wanted))):
                 self._start(handshake, now)
+
+    def _most_specific(self, trigger: str) -> list[Handshake]:
+        """The handshakes of a trigger whose other tags have been written as they ask, those that ask most."""
+        found = [
+            handshake
+            for handshake in self._handshakes
+            if handshake.trigger == trigger
+            and all(
+                matches(self._value(tag), value, self._codecs[tag].tag)
+                for tag, value in handshake.given.items()
+            )
+        ]
+        most = max((len(handshake.given) for handshake in found), default=0)
+        return [handshake for handshake in found if len(handshake.given) == most]
 
     def _differs(self, codec: TagCodec, change: Change) -> bool:
         if codec.tag.type is not Type.BOOL:

@@ -99,5 +99,20 @@ def test_a_plc_is_never_ill_by_itself():
     assert at_rest(made) == {}
 
 
+def test_commands_behind_one_trigger_are_told_apart_by_what_was_written_before():
+    names = ("command", "go", "state", "speed")
+    tags = {name: Tag(name, Table.HOLDING, i, Type.UINT16, Access.RW) for i, name in enumerate(names)}
+    actions = {
+        str(n): Action(
+            str(n), steps=(Write({"speed": 7, "command": n}), Write({"go": 1}), Wait({"state": n}))
+        )
+        for n in (1, 2)
+    }
+    assert [(h.given, h.stages[0].values) for h in handshakes(Profile("p", tags, actions))] == [
+        ({"command": 1}, {"state": 1}),
+        ({"command": 2}, {"state": 2}),
+    ]
+
+
 def test_an_action_without_a_wait_is_none():
     assert handshakes(profile(Write({"a": True}), Read(("b",)))) == []
