@@ -102,8 +102,10 @@ class Channel:
         on_state: OnState | None = None,
         tls: ssl.SSLContext | None = None,
         jitter: Callable[[], float] = spread,
+        permitted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Makes a channel; `start` begins. `jitter` gives the part of each delay that is waited, up to 1."""
+        """Makes a channel; `start` begins. `jitter` gives the part of each delay that is waited, up to 1;
+        `permitted` says whether callers' requests may be sent."""
         self.endpoint = endpoint
         self.settings = settings
         self.since = time.time()
@@ -113,6 +115,7 @@ class Channel:
         self._audience = Audience(self._health, on_state)
         self._gate = Gate(settings.window)
         self._upkeep = Upkeep(self, endpoint, settings, self._health, self.tally, tls)
+        self._permitted = permitted
         self._closed = False
 
     # --- what everybody may ask ------------------------------------------------------------------------
@@ -239,6 +242,8 @@ class Channel:
                 link = await self._usable(until)
             if until is not None and time.monotonic() >= until:
                 raise TooLate
+            if not self._permitted():
+                raise NotSent("its host has lost the broker")
             try:
                 return await self._carry_out(link, unit, transaction, patience)
             except NotSent:

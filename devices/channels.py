@@ -18,8 +18,9 @@ from .model import Device, Endpoint, State
 class Channels:
     """Opens and closes channels as devices join and leave."""
 
-    def __init__(self, on_state: Callable[[Device, State, str], None]) -> None:
+    def __init__(self, on_state: Callable[[Device, State, str], None], permitted: Callable[[], bool]) -> None:
         self._on_state = on_state
+        self._permitted = permitted
         self._channels: dict[Endpoint, Channel] = {}
         self._devices: dict[Endpoint, dict[int, Device]] = defaultdict(dict)
         self._locks: dict[Endpoint, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -34,7 +35,7 @@ class Channels:
             channel = self._channels.get(endpoint)
             is_new = channel is None
             if channel is None:
-                channel = self._channels[endpoint] = Channel(endpoint, settings)
+                channel = self._channels[endpoint] = Channel(endpoint, settings, permitted=self._permitted)
             channel.register(device.id, device.unit, partial(self._on_state, device))
             if is_new:
                 channel.start()

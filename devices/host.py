@@ -41,10 +41,17 @@ class DeviceHost:
         clock: monotonic seconds; the deadlines of jobs are on this clock.
     """
 
-    def __init__(self, send: Callable[[FromHost], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        send: Callable[[FromHost], None],
+        clock: Callable[[], float] = time.monotonic,
+        permitted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`permitted` is asked before each request to a PLC: a host that was asleep, and whose PLCs others
+        may have by now, must not go on where it was."""
         self.clock = clock
         self._send = send
-        self._channels = Channels(self._on_state)
+        self._channels = Channels(self._on_state, permitted)
         self._workers: dict[int, Worker] = {}
         self._wanted: dict[int, Definition] = {}
         self._present: dict[int, Definition] = {}

@@ -74,8 +74,8 @@ class _HostProcess:
         self._ready = ready
         self._stop = stop
         self._loop = asyncio.get_running_loop()
-        self._host = DeviceHost(self._say)
         self._membership = Membership(settings.name, uuid4().hex, version("plcmq"))
+        self._host = DeviceHost(self._say, permitted=lambda: self._membership.holds(time.monotonic()))
         self._context = new_context(16)
         self._socket = connect_dealer(self._context, self._endpoint, SOCKET)
         self._receiver = Receiver(self._socket)

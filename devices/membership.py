@@ -64,9 +64,13 @@ class Membership:
         self._next_hello = now + HELLO_INTERVAL
         return Hello(self._name, self._instance, self._version, devices)
 
+    def holds(self, now: float) -> bool:
+        """Whether the lease lasts, so that PLCs may be asked."""
+        return not self.lost and now - self._heard < self._lease
+
     def lease_has_passed(self, now: float) -> bool:
         """Whether every PLC must be let go now; true once for each loss."""
-        if self.lost or now - self._heard < self._lease:
+        if self.lost or self.holds(now):
             return False
         self.lost = True
         return True

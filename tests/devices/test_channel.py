@@ -625,3 +625,19 @@ async def test_there_are_never_two_sockets_whatever_the_device_does(plc: Any, wa
     counters = one.channel.status()["counters"]
     assert counters["connects"] == counters["disconnects"]
     assert plc.opened - counters["connects"] in (0, 1)  # the last one may have been given up while it opened
+
+
+async def test_nothing_is_sent_while_the_host_may_not(plc: Any) -> None:
+    permitted = True
+    channel = Channel(plc.endpoint, QUICK, permitted=lambda: permitted)
+    channel.register(1, 1)
+    channel.start()
+    async with channel.turn(Lane.COMMAND, 1) as turn:
+        await turn.transact(1, WRITE)
+        permitted = False
+        with pytest.raises(NotSent):
+            await turn.transact(1, WRITE)
+        permitted = True
+        await turn.transact(1, WRITE)
+    await channel.close()
+    assert len(plc.requests) == 2

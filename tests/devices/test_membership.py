@@ -37,6 +37,13 @@ def test_a_broker_that_has_forgotten_it_gets_an_introduction_at_once():
     assert membership.hello_due(100.1, []) is not None
 
 
+def test_it_holds_its_plcs_from_the_welcome_to_the_end_of_the_lease():
+    assert not Membership("north", "run-1", "1.0").holds(0.0)
+    membership = member()
+    assert membership.holds(100.0 + LEASE - 0.1)
+    assert not membership.holds(100.0 + LEASE)
+
+
 def test_the_lease_passes_once():
     membership = member()
     assert not membership.lease_has_passed(100.0 + LEASE - 0.1)
