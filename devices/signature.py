@@ -116,7 +116,7 @@ def _hints(code: Callable[..., object]) -> dict[str, Any]:
 
 
 def _schema(hint: Any, name: str) -> Schema:
-    if hint in _SIMPLE:
+    if isinstance(hint, type) and hint in _SIMPLE:
         return {"type": _SIMPLE[hint]}
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:

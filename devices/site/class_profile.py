@@ -69,13 +69,14 @@ class _ClassReader:
     # --- tags ---------------------------------------------------------------------------------------
 
     def _form(self) -> dict[str, Any]:
-        doc = self._device.__doc__
+        bases = self._device.__mro__
+        docs = [vars(base).get("__doc__") for base in bases[: bases.index(Device)]]
         tags = {}
         for name, tag in _attributes(self._device, Tag):
             self._refuse_hidden(name, "tags")
             tags[name] = tag.form()
         return {
-            "description": summary(doc) if doc else "",
+            "description": next((summary(doc) for doc in docs if doc), ""),
             "word_order": self._device.word_order,
             "byte_order": self._device.byte_order,
             "tags": tags,
