@@ -8,7 +8,7 @@ PACKAGES := client devices broker
 CHECKED := $(PACKAGES) tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test style format types coverage bench docs clean
+.PHONY: help demo test soak style format types coverage bench docs clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,9 @@ demo: $(VENV)/.demo ## a simulated plant, a batch, the rapid clicks, an unplugge
 
 test: $(VENV)/.dev ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/.dev ## load under all faults and kills, and a verdict (DURATION=600 seconds, SEED=1)
+	$(BIN)/python tests/soak/soak.py --duration $(or $(DURATION),600) --seed $(or $(SEED),1)
 
 style: $(VENV)/.dev ## formatting and lint
 	$(BIN)/ruff format --check $(CHECKED)

@@ -1,0 +1,348 @@
+"""The soak: mixed load under all faults and kills for a chosen time, and a verdict.
+
+    make soak DURATION=600 SEED=1
+
+Strategy: simulated PLCs and the judge in this process; broker, host and clients in others, which can be
+killed. The time is spent in phases, each of which shows something that another would hide:
+
+    windows     no faults, and 10 % of the calm devices black-holed, in turn: what others feel of it
+    storm       all faults at the struck devices, and kills of clients, broker and host
+    endurance   all faults, no kills: whether memory and descriptors stay flat
+    dead        one device dies and comes back; one gets 5,000 writes at once
+    end         SIGTERM: everything is closed in order
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import uvloop
+from plant import BACKOFF_MAX, STRUCK, TIMEOUT, Plant
+from plcmq.broker.registry import Registry, RegistryThread
+from plcmq.client import AsyncConnection, PlcmqError, connect
+from plcmq.devices.simulator.evidence import Ending
+from plcmq.devices.simulator.fault import Fault
+from plcmq.devices.simulator.pace import Delay
+from plcmq.devices.simulator.plc import SimulatedPlc
+from plcmq.devices.simulator.silence import Blackhole
+from processes import Client, Program, free_port
+from storm import strikes
+from verdict import Case, Series
+
+CLIENTS = 2
+NUMBERS = 1_000_000  # of commands, for each client process
+WINDOWS, STORM, ENDURANCE = 0.3, 0.4, 0.3  # parts of the duration
+SETTLE = 0.75  # seconds at the beginning of a window that belong to neither
+FIRED = 5000
+
+
+class Soak:
+    """One run.
+
+    Args:
+        folder: for the registry and the logs.
+        duration: seconds.
+        seed: of everything that is chosen at random.
+    """
+
+    def __init__(self, folder: Path, duration: float, seed: int) -> None:
+        self.folder, self.duration, self.dice = folder, duration, Random(seed)
+        self.plant = Plant()
+        self.case = Case(self.plant.ledger)
+        self.bind, self.host_bind = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
+        self.registry = f"sqlite:///{folder}/soak.db"
+        self.processes = count(1)
+        self.open: list[dict[int, int]] = [{} for _ in range(CLIENTS)]  # commands under way: device by number
+        self.phase = "start"
+        self.started = time.monotonic()
+
+    async def run(self) -> bool:
+        """Whether all promises were kept."""
+        async with self.plant, self.showing():
+            async with RegistryThread(Registry(self.registry)) as registry:
+                await registry.apply(self.plant.content)
+            self.broker, self.host = await self.start_broker(), await self.start_host()
+            async with connect(self.bind, connect_timeout=20) as client:
+                await self.until_served(client)
+                self.clients = [await self.start_client(place) for place in range(CLIENTS)]
+                await self.windows(WINDOWS * self.duration)
+                await self.storm(STORM * self.duration)
+                await self.until_served(client)
+                await self.endurance(ENDURANCE * self.duration)
+                await self.dead(client)
+                await self.settle(client)
+            await self.end()
+        return self.case.judge(self.plant)
+
+    # --- processes ---------------------------------------------------------------------------------
+
+    async def start_broker(self) -> Program:
+        at = ["--bind", self.bind, "--host-bind", self.host_bind, "--registry", self.registry]
+        return await Program.start(
+            "-m", "plcmq.broker.cli", "serve", *at, "--no-host", "--json", log=self.folder / "broker.log"
+        )
+
+    async def start_host(self) -> Program:
+        at = ["--broker", self.host_bind, "--name", "soak"]
+        return await Program.start("-m", "plcmq.broker.cli", "host", *at, log=self.folder / "host.log")
+
+    async def start_client(self, place: int) -> Client:
+        """A client that takes over the commands that its predecessor left."""
+        number = next(self.processes)
+        config = {
+            "broker": self.bind,
+            "seed": self.dice.random(),
+            "first": number * NUMBERS + 1,
+            "devices": self.plant.groups,
+            "again": list(self.open[place].items()),
+            "readers": 8,
+            "callers": 2,
+            "writers": 1,
+        }
+
+        def hear(message: dict[str, object]) -> None:
+            about = self.case.hear(message)
+            if about is not None:
+                self.open[place][about[0]] = about[1]
+            elif "verdict" in message:
+                verdict = message["verdict"]
+                assert isinstance(verdict, list)
+                self.open[place].pop(verdict[0], None)
+
+        return await Client.run(config, hear, self.folder / "clients.log")
+
+    async def until_served(self, client: AsyncConnection) -> None:
+        """Waits until a device of each group answers."""
+        for ids in self.plant.groups.values():
+            await client.request("read", {"tags": "m0"}, device=ids[0], retry=True, timeout=60)
+
+    # --- phases ------------------------------------------------------------------------------------
+
+    async def windows(self, seconds: float) -> None:
+        """Calm and black holes in turn, so that what the machine does besides falls on both."""
+        each = seconds / 6
+        holes = self.plant.plcs["calm"][: len(self.plant.plcs["calm"]) // 10]
+        await asyncio.sleep(2)
+        for window in ("before", "during") * 3:
+            self.phase = f"window {window}"
+            with contextlib.ExitStack() as faults:
+                if window == "during":
+                    for plc in holes:
+                        faults.enter_context(plc.fault(Blackhole()))
+                    await asyncio.sleep(SETTLE)
+                self.case.window = window
+                await asyncio.sleep(each - SETTLE)
+                self.case.window = None
+            await asyncio.sleep(SETTLE)
+
+    async def storm(self, seconds: float) -> None:
+        """Faults and kills."""
+        self.phase = "storm"
+        kinds = [self.kill_client, self.kill_client, self.kill_host, self.kill_broker, self.stop_host]
+        async with self.faults():
+            until = time.monotonic() + seconds
+            for turn in count():
+                if time.monotonic() > until:
+                    return
+                await asyncio.sleep(self.dice.uniform(1.0, 3.0))
+                await kinds[turn % len(kinds)]()
+
+    async def endurance(self, seconds: float) -> None:
+        """Faults without kills, for processes that live long enough to be judged."""
+        self.phase = "endurance"
+        watched = {"broker": self.broker, "host": self.host}
+        self.case.series = {name: Series() for name in watched}
+        async with self.faults():
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                await asyncio.sleep(0.5)
+                for name, program in watched.items():
+                    self.case.series[name].memory.append(program.memory())
+                    self.case.series[name].descriptors.append(program.descriptors())
+
+    async def dead(self, client: AsyncConnection) -> None:
+        """One calm device dies and comes back; another is slow and gets more than it can take."""
+        self.phase = "a dead device"
+        seen, plc, device = self.case.dead, self.plant.plcs["calm"][-1], self.plant.groups["calm"][-1]
+
+        async def fails() -> str:
+            try:
+                await client.request("read", {"tags": "m0"}, device=device)
+            except PlcmqError as error:
+                return str(error.code)
+            return "ok"
+
+        with plc.fault(Blackhole()):
+            began = time.monotonic()
+            while await fails() != "device_down":
+                pass
+            seen["noticed"] = (time.monotonic() - began) / TIMEOUT
+            seen["at_once"] = []
+            while len(seen["at_once"]) < 500:
+                began = time.monotonic()
+                # A probe of the endpoint may be under way; who comes meanwhile is told the same.
+                assert await fails() == "device_down"
+                seen["at_once"].append((time.monotonic() - began) * 1000)
+        began = time.monotonic()
+        while await fails() != "ok":
+            await asyncio.sleep(0.01)
+        seen["back"], seen["back_limit"] = time.monotonic() - began, BACKOFF_MAX + TIMEOUT
+        await self.fire(client, self.plant.plcs["calm"][-2], self.plant.groups["calm"][-2])
+
+    async def fire(self, client: AsyncConnection, plc: SimulatedPlc, device: int) -> None:
+        """Thousands of writes at once at one slow device: each gets a reply."""
+        with plc.fault(Delay(seconds=0.03)):
+            asked = (
+                client.request("write", {"values": {"set_point": n % 1000}}, device=device, timeout=3)
+                for n in range(FIRED)
+            )
+            replies = await asyncio.gather(*asked, return_exceptions=True)
+        codes = [
+            str(reply.code) if isinstance(reply, PlcmqError) else type(reply).__name__ for reply in replies
+        ]
+        good = {"dict", "busy", "expired"}
+        self.case.dead |= {
+            "fired": FIRED,
+            "replies": sum(c in good for c in codes),
+            "busy": codes.count("busy"),
+        }
+
+    async def settle(self, client: AsyncConnection) -> None:
+        """Ends the load, and asks for what its last commands came to."""
+        self.phase = "settling"
+        await asyncio.sleep(1)
+        for place, old in enumerate(self.clients):
+            await old.kill()
+            for number, device in list(self.open[place].items()):
+                try:
+                    await client.request(
+                        "stroke", {"number": number}, device=device, key=str(number), retry=True
+                    )
+                except PlcmqError as error:
+                    self.case.hear({"verdict": [number, str(error.outcome), str(error.code)]})
+                else:
+                    self.case.hear({"verdict": [number, "ok", "ok"]})
+
+    async def end(self) -> None:
+        """Host and broker end in order."""
+        self.phase = "ending"
+        before = self.endings()
+        status = [await self.host.end(), await self.broker.end()]
+        await asyncio.sleep(0.2)
+        after = self.endings()
+        closed = {ending.value: after[ending] - before[ending] for ending in Ending}
+        self.case.ending = {"status": status, "rst": closed["rst"], "closed": closed}
+
+    def endings(self) -> dict[Ending, int]:
+        """How connections have ended so far."""
+        return {e: sum(plc.evidence.sockets.closed[e] for plc in self.plant.all) for e in Ending}
+
+    # --- trouble -----------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def faults(self) -> AsyncIterator[None]:
+        """The storm's faults, for the time of the block."""
+        async with asyncio.TaskGroup() as group:
+            schedule = group.create_task(self.play(group))
+            try:
+                yield
+            finally:
+                schedule.cancel()
+
+    async def play(self, group: asyncio.TaskGroup) -> None:
+        for strike in strikes(self.dice, STRUCK):
+            await asyncio.sleep(strike.wait)
+            plc = self.plant.plcs[strike.group][strike.index]
+            self.case.struck[strike.title] += 1
+            group.create_task(self.strike(plc, strike.fault, strike.lasts))
+
+    async def strike(self, plc: SimulatedPlc, fault: Fault, seconds: float) -> None:
+        with plc.fault(fault):
+            await asyncio.sleep(seconds)
+
+    async def kill_client(self) -> None:
+        self.case.killed["client"] += 1
+        place = self.dice.randrange(CLIENTS)
+        await self.clients[place].kill()
+        self.clients[place] = await self.start_client(place)
+
+    async def kill_host(self) -> None:
+        self.case.killed["host"] += 1
+        await self.host.kill()
+        self.host = await self.start_host()
+
+    async def kill_broker(self) -> None:
+        self.case.killed["broker"] += 1
+        await self.broker.kill()
+        self.broker = await self.start_broker()
+
+    async def stop_host(self) -> None:
+        self.case.killed["host stopped"] += 1
+        await self.host.sleep(self.dice.uniform(0.5, 6.0))
+
+    # --- showing -----------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def showing(self) -> AsyncIterator[None]:
+        """A line of progress every five seconds."""
+        task = asyncio.create_task(self.show())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def show(self) -> None:
+        while True:
+            await asyncio.sleep(5)
+            print(f"{time.monotonic() - self.started:5.0f} s  {self.phase:15}  {self.progress()}", flush=True)
+
+    def progress(self) -> str:
+        """What has happened so far, in a line."""
+        case = self.case
+        ledger = case.ledger
+        twice = sum(times > 1 for counter in (ledger.begun, ledger.done) for times in counter.values())
+        return (
+            f"{case.counts['reads']} reads, {case.counts['commands']} keyed commands, "
+            f"{case.counts['writes']} writes; {case.struck.total()} faults, {case.killed.total()} kills; "
+            f"{twice} twice, {len(case.misdelivered)} misdelivered, {len(case.hangs)} hung"
+        )
+
+
+def report(soak: Soak, kept: bool, seconds: float, seed: int) -> Iterator[str]:
+    """The lines of the report."""
+    case = soak.case
+    yield ""
+    yield f"{seconds:.0f} s, seed {seed}: {soak.progress()}"
+    yield f"faults: {', '.join(f'{title} {times}' for title, times in sorted(case.struck.items()))}"
+    yield f"kills: {dict(case.killed)}; replies to commands: {dict(case.codes.most_common())}"
+    for held, words in case.judged:
+        yield f"{'  ok ' if held else 'FAIL '} {words}"
+    yield "every promise was kept" if kept else f"NOT every promise was kept; logs in {soak.folder}"
+
+
+def main() -> int:
+    """Runs a soak; 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--duration", type=float, default=600, help="seconds, at least 30")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    soak = Soak(Path(tempfile.mkdtemp(prefix="plcmq-soak-")), max(30.0, options.duration), options.seed)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        kept = runner.run(soak.run())
+    print(*report(soak, kept, time.monotonic() - soak.started, options.seed), sep="\n", flush=True)
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
