@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 from plcmq.client.errors import Code, Outcome
@@ -147,3 +148,10 @@ async def test_the_wago_watchdog_is_started_and_stopped(twin) -> None:
     assert started == {"watchdog_time": 2.5, "watchdog_status": "active"}
     assert list(bench.plc.unit.holding[0x1000:0x1002]) == [25, 0xFFFF]
     assert await bench.result(bench.submit("stop_watchdog")) == {"watchdog_status": "inactive"}
+
+
+def test_the_documentation_has_every_profile_with_its_actions() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    for name, profile in PROFILES.items():
+        [row] = [line for line in guide.splitlines() if line.startswith(f"| `{name}` |")]
+        assert row.endswith(f"| {', '.join(f'`{action}`' for action in profile.actions) or 'none'} |")

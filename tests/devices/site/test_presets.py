@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from plcmq.devices.model import LinkSettings
 from plcmq.devices.site.compile import compile_device
@@ -59,3 +61,10 @@ def test_an_unknown_preset_is_told_the_nearest_one() -> None:
         site("{preset: huawei}")
     with pytest.raises(SiteError, match="did you mean `beckhoff-bk9000`"):
         site("{preset: beckhoff-bk900}")
+
+
+def test_the_documentation_has_every_preset_with_its_settings() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    for preset in PRESETS.values():
+        settings = ", ".join(f"`{name}: {value}`" for name, value in preset.settings.items())
+        assert f"| `{preset.name}` | {settings} | {preset.why} | {preset.source} |" in guide

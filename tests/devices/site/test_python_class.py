@@ -198,3 +198,10 @@ def test_all_mistakes_are_told_at_once(module) -> None:
     with pytest.raises(SiteError) as caught:
         resolve_python(f"{module(text)}:Bad")
     assert len(caught.value.problems) == 2
+
+
+def test_the_class_of_the_documentation_can_be_used(module) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "python-devices.md").read_text(encoding="utf-8")
+    code = guide.partition("```python\n")[2].partition("```")[0]
+    profile = resolve_python(f"{module(code)}:Press")
+    assert profile.actions["start_batch"].args["nok_num"]["description"].startswith("Consecutive")
