@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..devices.jobs import Hello, Ping, Refused, Release, Serve, ToHost, Welcome
+from ..devices.jobs import LETTING_GO, Hello, Ping, Refused, Release, Serve, ToHost, Welcome
 from ..devices.model import Endpoint
 from .catalogue import Catalogue, Entry
 
 PING_INTERVAL: Final = 0.5  # seconds
 SILENCE: Final = 3.0  # seconds without a pong after which a host is lost
 LEASE: Final = 4.0  # seconds without a ping after which a host closes its sockets
-FENCE: Final = LEASE + 1.0  # seconds from a host's loss until others may have its endpoints
+FENCE: Final = LEASE + LETTING_GO + 1.0  # seconds from a host's loss until others may have its endpoints
 SERVE_CHUNK: Final = 500  # devices in one message
 
 HostId = bytes

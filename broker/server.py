@@ -68,6 +68,7 @@ class Server:
         self._flush_due = False
         self._tick_timer: asyncio.TimerHandle | None = None
         self._noted: set[tuple[bytes, str]] = set()
+        self._logged: dict[int, State] = {}  # what the log last said of a device
         self.on_orders: Callable[[], None] = lambda: None
         self._awaited: tuple[Callable[[], bool], asyncio.Event] | None = None
 
@@ -260,9 +261,11 @@ class Server:
         news, self.router.news = self.router.news, []
         for state in news:
             entry = self.router.overview.catalogue.devices.get(state.device)
-            if entry is not None and state.state is not State.CONNECTING:
-                level = logging.INFO if state.state in (State.UP, State.IDLE) else logging.WARNING
-                logger.log(level, "%s: %s", entry.device.name, state.reason or state.state)
+            if entry is None or state.state in (State.CONNECTING, self._logged.get(state.device)):
+                continue  # a connection that is only replaced is no news
+            self._logged[state.device] = state.state
+            level = logging.INFO if state.state in (State.UP, State.IDLE) else logging.WARNING
+            logger.log(level, "%s: %s", entry.device.name, state.reason or state.state)
 
     def _note(self, peer: bytes, reason: str, message: str, times: int = 1) -> None:
         """Counts something that went wrong with a peer; logs it once for each peer."""

@@ -26,6 +26,8 @@ VERSION: Final = 1
 DEFAULT_TIMEOUT: Final = 5.0  # seconds
 MAX_TIMEOUT: Final = 3600.0  # seconds
 MAX_KEY_LENGTH: Final = 128  # characters
+LEAST_INTEGER: Final = -(2**63)  # what MessagePack can carry
+MOST_INTEGER: Final = 2**64 - 1
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024  # a longer frame ends the connection
 
 Envelope = tuple[bytes, ...]
@@ -279,7 +281,10 @@ def _check_content(value: Any, path: str, depth: int) -> None:
     if depth <= 0:
         _refuse(f"{path:.80} is nested too deep")
     for name, item in items:
-        if type(item) not in _SCALARS:
+        kind = type(item)
+        if kind is int and not LEAST_INTEGER <= item <= MOST_INTEGER:
+            _refuse(f"{path:.80}.{name}: a whole number has at most 64 bits")
+        if kind not in _SCALARS:
             _check_content(item, f"{path}.{name}", depth - 1)
 
 

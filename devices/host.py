@@ -15,9 +15,7 @@ from typing import Final
 
 from ..client.errors import Code, PlcmqError, failure
 from .channels import Channels
-from .commander import CLOSING_TIME
-from .jobs import DeviceState, Done, FromHost, Job, Release, Released, Serve
-from .link import CLOSE_TIME
+from .jobs import LETTING_GO, DeviceState, Done, FromHost, Job, Release, Released, Serve
 from .model import Device, Endpoint, State
 from .refusals import expired, leaving
 from .requests import CompiledProfile
@@ -27,7 +25,6 @@ from .site.diff import same
 from .worker import Worker
 
 EXPIRY_INTERVAL: Final = 0.05  # seconds between two looks for jobs whose time is up
-LETTING_GO: Final = CLOSING_TIME + CLOSE_TIME  # seconds that it takes at most to close a device's socket
 
 Definition = tuple[Form, Form]  # the device's, its profile's
 

@@ -23,7 +23,7 @@ from ..client.transport import Receiver, SocketSettings, connect_dealer, is_read
 from .host import DeviceHost
 from .host_settings import HostSettings
 from .hostwire import Message, NoHostMessage, pack, unpack
-from .jobs import Again, Bye, Done, FromHost, Job, Ping, Refused, Release, Serve, Welcome
+from .jobs import Again, Bye, Done, FromHost, Hello, Job, Ping, Refused, Release, Serve, Welcome
 from .membership import Membership
 from .refusals import leaving
 
@@ -170,7 +170,7 @@ class _HostProcess:
         self._check_lease()
         hello = None if self._draining else self._membership.hello_due(time.monotonic(), self._host.devices)
         if hello is not None:
-            self._outbox.insert(0, hello)
+            self._outbox = [hello, *(m for m in self._outbox if not isinstance(m, Hello))]
         if self._outbox:
             self._flush()
         if is_readable(self._socket):

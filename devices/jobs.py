@@ -16,6 +16,9 @@ from ..client.errors import PlcmqError
 from .model import State
 from .site.content import Form
 
+LETTING_GO: Final = 3.0
+"""Seconds that a host takes at most to close a device's socket, once it knows that it must."""
+
 CANCEL: Final = "cancel"
 """The action of a job that takes another one back: `args["job"]` is its id."""
 

@@ -3,7 +3,7 @@
     seed: 7
     faults:
       - {fault: reply_lost, endpoint: press-1, at: 2, for: 5, every: 30, p: 0.1, mode: fin}
-      - {fault: power_cycle, at: 20, off: 1.5}
+      - {fault: power_cycle, at: 20, dark: 1.5}
 
 Strategy: a script is checked whole before anything runs; an error names the path. The parameters of a fault
 are the fields of its class, so a new fault needs one line here. Pure, but for reading the file.

@@ -178,18 +178,18 @@ class PowerCycle(Unplug):
     """The PLC is off for a time: connections die silently, connecting is refused, then old ones are reset.
 
     Attributes:
-        off: seconds.
+        dark: seconds.
     """
 
     name: ClassVar[str] = "power_cycle"
     close: Close = Close.SILENT
-    off: float = 1.0
+    dark: float = 1.0
     _back: float = field(default=0.0, init=False)
 
     def start(self, scene: Scene) -> None:
         """Switches off."""
         super().start(scene)
-        self._back = scene.now + self.off
+        self._back = scene.now + self.dark
 
     def refuses(self, scene: Scene) -> bool | None:
         """While it is off."""

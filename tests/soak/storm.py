@@ -52,7 +52,7 @@ MENU: dict[str, list[Make]] = {
     "F4 dead application": [
         lambda dice: Blackhole(execute=dice.random() < 0.5),
         lambda _: PlcStop(silent=1.0),
-        lambda dice: PowerCycle(off=dice.uniform(0.3, 2.0)),
+        lambda dice: PowerCycle(dark=dice.uniform(0.3, 2.0)),
         lambda dice: Unplug(close=dice.choice(list(Close))),
     ],
     "F5 idle close": [

@@ -101,7 +101,7 @@ async def test_an_unplugged_cable_tells_nobody(plc, master, join):
 
 async def test_after_a_power_cycle_old_connections_are_reset(plc, master, join):
     await master.ask(READ)
-    with plc.fault(PowerCycle(off=0.4)):
+    with plc.fault(PowerCycle(dark=0.4)):
         with pytest.raises(ConnectionRefusedError):
             await join(plc)
         with pytest.raises(ConnectionResetError):
