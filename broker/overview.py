@@ -17,7 +17,7 @@ from .catalogue import Catalogue, Entry
 from .fleet import LOCAL, Fleet
 
 PAGE: Final = 100  # devices in one answer, unless asked for otherwise
-MAX_PAGE: Final = 10_000  # devices
+MAX_PAGE: Final = 1_000  # devices
 
 
 @dataclass(slots=True)

@@ -223,7 +223,7 @@ class Router:
                 if not self.fleet.pong(host, message.queued, now):
                     self.fleet.outbox.append((host, Again()))
             case Event():
-                self.watches.tell(message)
+                self.watches.tell(host, message)
             case DeviceState():
                 if self.fleet.serves(host, message.device):
                     self._note_state(message)

@@ -51,10 +51,10 @@ class WatchTable:
             watch_id, pending.envelope, pending.id, pending.codec, pending.device, pending.host
         )
 
-    def tell(self, event: Event) -> None:
-        """A host has news for a watch; what nobody watches any more is dropped."""
+    def tell(self, host: HostId, event: Event) -> None:
+        """A host has news for a watch; what nobody watches any more, or not there, is dropped."""
         watch = self._watches.get(event.watch)
-        if watch is not None:
+        if watch is not None and watch.host == host:
             self.events.append((watch, event))
             if "ended" in event.content:
                 del self._watches[event.watch]
@@ -69,4 +69,4 @@ class WatchTable:
     def host_lost(self, host: HostId) -> None:
         """Ends the watches of a host that is gone."""
         for watch in [watch for watch in self._watches.values() if watch.host == host]:
-            self.tell(Event(watch.id, {"ended": "its device host was lost"}))
+            self.tell(host, Event(watch.id, {"ended": "its device host was lost"}))

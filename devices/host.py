@@ -15,7 +15,7 @@ from typing import Final
 
 from ..client.errors import Code, PlcmqError, failure
 from .channels import Channels
-from .jobs import LETTING_GO, DeviceState, Done, FromHost, Job, Release, Released, Serve
+from .jobs import DeviceState, Done, FromHost, Job, Release, Released, Serve
 from .model import Device, Endpoint, State
 from .refusals import expired, leaving
 from .requests import CompiledProfile

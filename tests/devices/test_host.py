@@ -7,8 +7,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 from plcmq.client.errors import Code, Outcome
+from plcmq.devices.commander import CLOSING_TIME
 from plcmq.devices.host import DeviceHost
-from plcmq.devices.jobs import CANCEL, DeviceState, Done, Job, Release, Released, Serve
+from plcmq.devices.jobs import CANCEL, LETTING_GO, DeviceState, Done, Job, Release, Released, Serve
+from plcmq.devices.link import CLOSE_TIME
 from plcmq.devices.model import State
 from plcmq.devices.simulator.evidence import Ending
 from plcmq.devices.simulator.pace import Delay
@@ -354,3 +356,7 @@ async def test_the_host_ends_by_itself_what_is_due(rig, plcs):
     write = rig.write(1, timeout=0.1)
     codes = [(await rig.error(job)).code for job in (first, raw, write)]
     assert codes == ["timeout", "expired", "expired"], "one was sent, the others were not"
+
+
+def test_a_host_lets_go_of_a_device_within_the_time_that_the_broker_allows_for_it():
+    assert CLOSING_TIME + CLOSE_TIME <= LETTING_GO
