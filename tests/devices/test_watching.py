@@ -4,7 +4,6 @@ import math
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from plcmq.client.errors import Code, failure
 from plcmq.devices.watching import Watches
 
