@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 from plcmq.client import PlcmqError, connect
@@ -143,21 +144,25 @@ async def test_a_host_that_is_told_to_end_closes_its_sockets_with_fin(plant, pro
         assert {str(how): n for how, n in plc.evidence.sockets.closed.items() if n} == {"fin": 1}
 
 
-async def test_a_change_of_one_device_touches_no_other(plant):
-    async with plant.press(1) as changed, plant.press(2) as other, plant.broker(), plant.client() as client:
-        await client.read("press-1", "temperature")
-        await client.read("press-2", "temperature")
-        stop = asyncio.Event()
-        failures = []
+async def test_a_change_of_one_device_touches_none_of_twenty_others_under_load(plant):
+    async with AsyncExitStack() as stack:
+        others = [await stack.enter_async_context(plant.press(number)) for number in range(11, 31)]
+        changed = await stack.enter_async_context(plant.press(1))
+        await stack.enter_async_context(plant.broker())
+        client = await stack.enter_async_context(plant.client())
+        for number in (1, *range(11, 31)):
+            await until_served(client, f"press-{number}")
+        stop, failures, reads = asyncio.Event(), [], [0]
 
-        async def load():
+        async def load(device):
             while not stop.is_set():
                 try:
-                    await client.read("press-2", "temperature", "state")
+                    await client.read(device, "temperature", "state")
+                    reads[0] += 1
                 except PlcmqError as error:
                     failures.append(error)
 
-        loads = [asyncio.create_task(load()) for _ in range(20)]
+        loads = [asyncio.create_task(load(f"press-{number}")) for number in range(11, 31)]
         async with plant.press(3) as added:
             await added.evidence.wait_until(lambda e: e.sockets.open == 1)
             await plant.define(1, changed.port, name="renamed")
@@ -168,7 +173,8 @@ async def test_a_change_of_one_device_touches_no_other(plant):
         stop.set()
         await asyncio.gather(*loads)
         assert failures == []
-        assert other.evidence.sockets.opened == 1
+        assert reads[0] > len(loads)
+        assert [plc.evidence.sockets.opened for plc in others] == [1] * 20
         assert changed.evidence.sockets.opened == 1, "a new name needs no new connection"
         with pytest.raises(PlcmqError) as caught:
             await client.read("press-3", "temperature")
