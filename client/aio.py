@@ -193,7 +193,8 @@ class AsyncConnection:
         seconds = self._timeout if timeout is None else timeout
         attempts = Attempts(retry, message, seconds, time.monotonic())
         while True:
-            reply = await self._exchange(message, *attempts.next(time.monotonic()))
+            # Each attempt under an id of its own: a late reply to an earlier one says nothing of the last.
+            reply = await self._exchange(message.copy(), *attempts.next(time.monotonic()))
             pause = attempts.pause(reply, time.monotonic())
             if pause is None:
                 return attempts.reply.value()

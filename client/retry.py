@@ -68,6 +68,8 @@ class Attempts:
         self._is_read = changes_nothing(message)
         # The broker's own actions know no keys.
         self._has_key = message.get("key") is not None and message.get("device") is not None
+        # Attempts under one id: the reply may be to an earlier one, and the last still on its way.
+        self._shares_id = message.get("id") is not None
         self._timeout = timeout
         self._deadline = now + timeout
         self._dice = dice
@@ -100,7 +102,7 @@ class Attempts:
             return None
         if not reply.answered and error.outcome is Outcome.UNKNOWN:
             self._in_doubt = True
-        elif reply.answered and error.code in _KEY_WAS_FREE:
+        elif reply.answered and error.code in _KEY_WAS_FREE and not self._shares_id:
             self._in_doubt = False
         if self._may_repeat(error, reply.answered):
             delay = self._next_delay(self._retry, error) if reply.answered else 0.0

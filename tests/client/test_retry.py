@@ -105,6 +105,14 @@ def test_a_refusal_that_comes_after_a_look_for_the_key_ends_the_doubt() -> None:
     assert tries.reply.error.outcome is Outcome.NOT_EXECUTED
 
 
+def test_where_all_attempts_have_one_id_a_reply_to_any_of_them_ends_no_doubt() -> None:
+    tries = attempts({**KEYED, "id": "mine"})
+    tries.pause(SILENCE, 4.0)
+    assert tries.pause(error(Code.DEVICE_DOWN), 5.0) is None
+    assert tries.reply.error is not None
+    assert tries.reply.error.outcome is Outcome.UNKNOWN
+
+
 def test_a_closed_connection_ends_it() -> None:
     closed = Reply(error=failure(Code.CANCELLED, "closed", outcome=Outcome.UNKNOWN), answered=False)
     assert attempts(KEYED).pause(closed, 0.0) is None
