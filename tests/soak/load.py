@@ -49,6 +49,7 @@ class Load:
         self.calm_ids = frozenset(config["devices"]["calm"])
         self.all = [number for group in config["devices"].values() for number in group]
         self.others = [number for number in self.all if number not in self.calm_ids]
+        self.obedient = [number for number in self.all if number not in config["devices"]["holes"]]
 
     async def run(self) -> None:
         """For ever."""
@@ -61,13 +62,15 @@ class Load:
                     tasks.create_task(self.repeat(client, work))
 
     async def repeat(self, client: AsyncConnection, work: Any) -> None:
-        """One task: the same kind of work again and again, with a little thinking between."""
+        """One task: the same kind of work again and again, at a rate that does not depend on how soon it is
+        answered as long as it is soon."""
         while True:
+            until = time.monotonic() + self.dice.uniform(0.03, 0.07)
             try:
                 await work(client)
             except PlcmqError as error:
                 self.counts[str(error.code)] += 1
-            await asyncio.sleep(self.dice.uniform(0.005, 0.03))
+            await asyncio.sleep(max(0.001, until - time.monotonic()))
 
     async def ask(self, client: AsyncConnection, seconds: float, *args: Any, **kwargs: Any) -> Any:
         """A request that must end in time, whatever happens."""
@@ -106,15 +109,17 @@ class Load:
             say(misdelivered=f"device {device} m{place}: {value:#010x}, {age / TICKS:.2f} s too old")
 
     async def call(self, client: AsyncConnection) -> None:
-        device = self.device()
+        device = self.dice.choice(self.obedient)
         number = next(self.numbers)
         say(about=[number, device, True])
         twins = 2 if self.dice.random() < 0.1 else 1
-        await asyncio.gather(*(self.command(client, number, device) for _ in range(twins)))
-        if self.dice.random() < 0.1:
+        told = await asyncio.gather(*(self.command(client, number, device) for _ in range(twins)))
+        if self.dice.random() < 0.1 and "not_executed" not in told:
             await self.command(client, number, device)
 
-    async def command(self, client: AsyncConnection, number: int, device: int) -> None:
+    async def command(self, client: AsyncConnection, number: int, device: int) -> str:
+        """Gives a keyed command; what came of it."""
+        verdict, code = "ok", "ok"
         try:
             await self.ask(
                 client,
@@ -126,13 +131,13 @@ class Load:
                 retry=PATIENT,
             )
         except PlcmqError as error:
-            say(verdict=[number, str(error.outcome), str(error.code)])
-        else:
-            say(verdict=[number, "ok", "ok"])
+            verdict, code = str(error.outcome), str(error.code)
+        say(verdict=[number, verdict, code])
         self.counts["commands"] += 1
+        return verdict
 
     async def write(self, client: AsyncConnection) -> None:
-        device = self.device()
+        device = self.dice.choice(self.obedient)
         if self.dice.random() < 0.5:
             values = {"set_point": self.dice.randrange(1000), "lamp": self.dice.random() < 0.5}
             await self.ask(client, READ_TIME, "write", {"values": values}, device=device)

@@ -1,9 +1,16 @@
 """The simulated PLCs of the soak, and the ledger of what was written to them.
 
-Strategy: all in one process and one event loop, so that the judge reads the evidence where it arises. Four
-kinds: calm ones, which measure how the others' troubles reach them; struck ones, which get every fault; units
-behind a gateway; and one with an output watchdog. Each request stamps the registers that the load reads with
-their device, their address and the time, so that a value that reaches the wrong request shows.
+Strategy: all in one process and one event loop, so that the judge reads the evidence where it arises.
+
+    calm      they measure how the others' troubles reach them
+    holes     one for nine of these; at times black holes, and only read
+    struck    they get every fault
+    careful   wants time after connecting and between requests, and its link says so
+    gateway   one endpoint with several units
+    watchdog  its outputs fall when nobody asks for too long
+
+Each request stamps the registers that the load reads with their device, their address and the time, so that a
+value that reaches the wrong request shows.
 """
 
 from __future__ import annotations
@@ -30,7 +37,7 @@ TICKS = 100  # stamps of one second
 STROKE_SET, STROKE_NO = 50, 60
 TIMEOUT = 0.5  # seconds, of every link
 BACKOFF_MAX = 2.0  # seconds
-CALM, STRUCK, UNITS = 40, 10, 4
+CALM, HOLES, STRUCK, UNITS = 36, 4, 10, 4
 LINK = {"timeout": TIMEOUT, "backoff_max": BACKOFF_MAX}
 CAREFUL = LINK | {"request_gap": 0.03, "connect_delay": 0.2}
 
@@ -77,7 +84,7 @@ class Plant:
 
     Attributes:
         ledger: what was written.
-        plcs: by group: `calm`, `struck`, `careful`, `gateway`, `watchdog`.
+        plcs: by group.
         devices: forms of all devices.
         groups: ids of devices by group.
     """
@@ -95,9 +102,11 @@ class Plant:
         await self._stack.__aenter__()
         for _ in range(CALM):
             await self._add("calm", LINK, [Delay(seconds=0.002)])
+        for _ in range(HOLES):
+            await self._add("holes", LINK, [Delay(seconds=0.002)])
         for _ in range(STRUCK):
             await self._add("struck", LINK, [InFlight(), Delay(seconds=0.002)])
-        await self._add("careful", CAREFUL, [WarmUp(ready_after=0.15), MinGap(seconds=0.025), InFlight()])
+        await self._add("careful", CAREFUL, [WarmUp(ready_after=0.1), MinGap(seconds=0.025), InFlight()])
         await self._add("gateway", LINK, [InFlight()], units=UNITS)
         watchdog = OutputWatchdog(address=250, period=2.0, functions=frozenset({1, 2, 3, 4}))
         await self._add("watchdog", LINK | {"keep_warm": 0.5}, [watchdog, InFlight()])

@@ -37,6 +37,11 @@ class Program:
     def pid(self) -> int:
         return self.process.pid
 
+    @property
+    def has_died(self) -> bool:
+        """Whether it has ended."""
+        return self.process.returncode is not None
+
     async def kill(self) -> None:
         """SIGKILL."""
         if self.process.returncode is None:
@@ -50,6 +55,8 @@ class Program:
 
     async def sleep(self, seconds: float) -> None:
         """SIGSTOP, and SIGCONT after a time."""
+        if self.has_died:
+            return
         self.process.send_signal(signal.SIGSTOP)
         try:
             await asyncio.sleep(seconds)
