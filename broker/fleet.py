@@ -9,13 +9,15 @@ must have let go of them by its lease.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from ..devices.jobs import LETTING_GO, Hello, Ping, Refused, Release, Serve, ToHost, Welcome
+from ..devices.learned import Learned
 from ..devices.model import Endpoint
 from .catalogue import Catalogue, Entry
+from .learning import Learning
 
 PING_INTERVAL: Final = 0.5  # seconds
 SILENCE: Final = 3.0  # seconds without a pong after which a host is lost
@@ -58,6 +60,7 @@ class Fleet:
 
     Attributes:
         outbox: what is to be sent to hosts.
+        learning: what is known of the holes of devices, which hosts are told.
         lost: hosts that have been lost since the caller looked; whoever waits for them waits in vain.
     """
 
@@ -68,6 +71,7 @@ class Fleet:
         self.outbox: list[tuple[HostId, ToHost]] = []
         self.lost: list[HostId] = []
         self.hosts: dict[HostId, Host] = {}
+        self.learning = Learning()
         self._catalogue = Catalogue()
         self._seats: dict[Endpoint, Seat] = {}
         self._seat_of: dict[int, Seat] = {}
@@ -175,6 +179,7 @@ class Fleet:
     def set_catalogue(self, catalogue: Catalogue, now: float) -> None:
         """The registry has changed: touches the devices that differ, and no others."""
         before, self._catalogue = self._catalogue, catalogue
+        self.learning.keep(catalogue)
         for device, old in before.devices.items():
             new = catalogue.devices.get(device)
             if new is None or not new.device.enabled or new.device.endpoint != old.device.endpoint:
@@ -190,6 +195,19 @@ class Fleet:
                 seat.devices[device] = new
                 self._serve(seat.host, [new])
         self._settle(now)
+
+    def learned(self, host_id: HostId, learned: Learned) -> None:
+        """A host has found holes of a device that it has."""
+        entry = self._catalogue.devices.get(learned.device)
+        if entry is not None and entry.device.place == learned.place and self.serves(host_id, learned.device):
+            self.learning.take(learned)
+
+    def relearn(self, known: Mapping[int, Learned], epoch: int) -> None:
+        """Takes over what the registry knows of holes; hosts of devices to be learned anew are told."""
+        for device in self.learning.load(known, epoch):
+            seat = self._seat_of.get(device)
+            if seat is not None and device not in seat.releasing:
+                self._serve(seat.host, [seat.devices[device]])
 
     def release_all(self) -> None:
         """Tells the hosts in other processes to let go of everything: the broker ends."""
@@ -285,7 +303,7 @@ class Fleet:
         for start in range(0, len(entries), SERVE_CHUNK):
             chunk = entries[start : start + SERVE_CHUNK]
             profiles = {e.device.profile: e.kind.form for e in chunk}
-            self.outbox.append((host.id, Serve(profiles, [e.form for e in chunk])))
+            self.outbox.append((host.id, Serve(profiles, [e.form for e in chunk], self.learning.of(chunk))))
 
     def _abandon(self, host: Host, fenced_until: float) -> None:
         for seat in [s for s in self._seats.values() if s.host is host]:

@@ -40,5 +40,15 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
             "ALTER TABLE plcmq_meta ADD COLUMN hosts_elsewhere INTEGER NOT NULL DEFAULT 0",
         ),
     ),
+    Migration(
+        3,
+        (
+            # `holes` is JSON text. Beside the devices and not in them: to learn redefines nothing.
+            "CREATE TABLE plcmq_learned (device BIGINT NOT NULL PRIMARY KEY, place TEXT NOT NULL,"
+            " epoch BIGINT NOT NULL, holes TEXT NOT NULL)",
+            # Grows each time that somebody wants devices to be learned anew.
+            "ALTER TABLE plcmq_meta ADD COLUMN epoch BIGINT NOT NULL DEFAULT 0",
+        ),
+    ),
 )
 """All migrations, in order. A published one is never changed: what comes later is a new one."""

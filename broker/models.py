@@ -12,7 +12,8 @@ PostgreSQL's type would lose.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,8 @@ from peewee import (
     SqliteDatabase,
     TextField,
 )
+
+from ..devices.learned import Learned, forms_of, holes_of
 
 _SQLITE: Final = "sqlite:///"
 _MEMORY: Final = ":memory:"
@@ -60,6 +63,7 @@ class MetaRow(Model):
     schema_version = IntegerField()  # number of the last migration
     revision = BigIntegerField()  # grows with every change of profiles or devices
     created = TextField()  # UTC, ISO 8601
+    epoch = BigIntegerField()  # grows with every order to learn devices anew
     hosts_elsewhere = IntegerField()  # 1: hosts in other processes may hold sockets to PLCs
 
     class Meta:
@@ -92,6 +96,43 @@ class DeviceRow(Model):
         """Where it is."""
 
         table_name = "plcmq_devices"
+
+
+class LearnedRow(Model):
+    """The holes of one device, as hosts have found them."""
+
+    device = BigIntegerField(primary_key=True)  # its id
+    place = TextField()  # endpoint and unit; at another one it counts no more
+    epoch = BigIntegerField()  # of the registry when it was last to be learned anew; 0: never
+    holes = TextField()  # as JSON
+
+    class Meta:
+        """Where it is."""
+
+        table_name = "plcmq_learned"
+
+    @classmethod
+    def found(cls, db: Database, device: int | None = None) -> dict[int, Learned]:
+        """What is known of one device's holes, or of every one's, by device."""
+        rows = cls.select(cls.device, cls.place, cls.epoch, cls.holes)
+        if device is not None:
+            rows = rows.where(cls.device == device)
+        return {
+            number: Learned(number, place, epoch, holes_of(json.loads(holes)))
+            for number, place, epoch, holes in rows.tuples().execute(db)
+        }
+
+    @classmethod
+    def keep(cls, db: Database, items: Sequence[Learned]) -> None:
+        """Puts them in the place of what was known of the same devices."""
+        cls.delete().where(cls.device.in_([one.device for one in items])).execute(db)
+        rows = [
+            {"device": one.device, "place": one.place, "epoch": one.epoch, "holes": json.dumps(forms)}
+            for one in items
+            for forms in (forms_of(one.holes),)
+        ]
+        if rows:
+            cls.insert_many(rows).execute(db)
 
 
 class JournalRow(Model):

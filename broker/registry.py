@@ -2,28 +2,28 @@
 
 Strategy: `Registry` is synchronous and small: what a site file changes is decided by `diff`, which is pure,
 and one transaction carries it out, touching only the rows that differ. The revision grows with every change,
-so whoever holds a snapshot finds out cheaply whether it still stands. `RegistryThread` is the face for event
-loops: one thread of its own, in which every call runs.
+so whoever holds a snapshot finds out cheaply whether it still stands. `RegistryThread` serves event loops.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from peewee import Database, RawQuery
 
+from ..devices.learned import Learned
+from ..devices.site.compile import compile_device
 from ..devices.site.content import Form, SiteContent, Snapshot
 from ..devices.site.diff import Change, Changes, Kind, compare, merge
 from ..devices.site.problems import suggestion
 from .migrations import MIGRATIONS, Migration
-from .models import Connection, DeviceRow, MetaRow, ProfileRow, RegistryError
+from .models import Connection, DeviceRow, LearnedRow, MetaRow, ProfileRow, RegistryError
 
-__all__ = ["Registry", "RegistryError", "RegistryThread", "UnknownDevice"]
+__all__ = ["Marks", "Registry", "RegistryError", "UnknownDevice"]
 
 T = TypeVar("T")
 
@@ -33,6 +33,19 @@ _MIGRATION_LOCK: Final = 7_502_001  # PostgreSQL's number for "somebody migrates
 
 class UnknownDevice(RegistryError):
     """The registry holds no such device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What tells whether there is news in the registry.
+
+    Attributes:
+        revision: grows with every change of profiles or devices.
+        epoch: grows with every order to learn devices anew.
+    """
+
+    revision: int
+    epoch: int
 
 
 class Registry:
@@ -89,6 +102,12 @@ class Registry:
         """The revision, which grows with every change of profiles or devices."""
         with self._connection.transaction(write=False) as db:
             return _revision(db)
+
+    def marks(self) -> Marks:
+        """What tells whether there is news."""
+        with self._connection.transaction(write=False) as db:
+            [(revision, epoch)] = MetaRow.select(MetaRow.revision, MetaRow.epoch).tuples().execute(db)
+            return Marks(revision, epoch)
 
     def snapshot(self) -> Snapshot:
         """Everything, at one moment. Devices are in the order of their ids."""
@@ -158,8 +177,58 @@ class Registry:
         """
         with self._connection.transaction(write=True) as db:
             self._lock(db)
-            DeviceRow.delete().where(DeviceRow.id == _find(db, device)).execute(db)
+            found = _find(db, device)
+            DeviceRow.delete().where(DeviceRow.id == found).execute(db)
+            LearnedRow.delete().where(LearnedRow.device == found).execute(db)
             _advance(db)
+
+    # --- what devices have taught
+
+    def learned(self) -> dict[int, Learned]:
+        """What is known of the holes of devices, by their ids; that is no part of any revision."""
+        with self._connection.transaction(write=False) as db:
+            return LearnedRow.found(db)
+
+    def learn(self, news: Iterable[Learned]) -> None:
+        """Keeps what hosts have found, unless the device is elsewhere or to be learned anew since."""
+        with self._connection.transaction(write=True) as db:
+            self._lock(db)
+            for new in news:
+                definition = (
+                    DeviceRow.select(DeviceRow.definition).where(DeviceRow.id == new.device).scalar(db)
+                )
+                if definition is None or _place(definition) != new.place:
+                    continue
+                known = LearnedRow.found(db, new.device).get(new.device)
+                joined = known.joined(new) if known else new
+                if joined != known:
+                    LearnedRow.keep(db, [joined])
+
+    def relearn(self, device: str | int | None) -> list[str]:
+        """Forgets the holes of a device, or of all, so that hosts ask for them anew.
+
+        Args:
+            device: its name or id; None: all devices.
+
+        Returns:
+            The names of the devices.
+
+        Raises:
+            UnknownDevice: there is no such device.
+            RegistryError: the database cannot do it.
+        """
+        with self._connection.transaction(write=True) as db:
+            self._lock(db)
+            chosen = DeviceRow.select(DeviceRow.id, DeviceRow.name, DeviceRow.definition)
+            if device is not None:
+                chosen = chosen.where(DeviceRow.id == _find(db, device))
+            rows = list(chosen.order_by(DeviceRow.id).tuples().execute(db))
+            MetaRow.update(epoch=MetaRow.epoch + 1).execute(db)
+            epoch = int(MetaRow.select(MetaRow.epoch).scalar(db))
+            fresh = [Learned(number, _place(definition), epoch) for number, _, definition in rows]
+            for portion in _portions(fresh):
+                LearnedRow.keep(db, portion)
+            return [name for _, name, _ in rows]
 
     def hosts_elsewhere(self) -> bool:
         """Whether hosts in other processes may hold sockets to PLCs, as far as the last broker knew."""
@@ -249,6 +318,7 @@ def _carry_out(db: Database, changes: Changes, new: SiteContent) -> None:
     ]
     for rows in _portions(profiles):
         ProfileRow.insert_many(rows).execute(db)
+    _forget_moved(db, new, set(_keys(gone, Kind.DEVICE)))
     for rows in _portions([_device_row(form) for form in new.devices if form["id"] in ids]):
         DeviceRow.insert_many(rows).execute(db)
 
@@ -288,65 +358,17 @@ def _find(db: Database, device: str | int) -> int:
     return int(found)
 
 
-# --- for event loops --------------------------------------------------------------------------------
+# --- what devices have taught -----------------------------------------------------------------------
 
 
-class RegistryThread:
-    """A registry for an event loop: the same calls as coroutines, one after the other in one thread.
+def _forget_moved(db: Database, new: SiteContent, devices: set[int | str]) -> None:
+    """Of devices that have changed, drops what was learned elsewhere than where they are now."""
+    places = {form["id"]: compile_device(form).place for form in new.devices if form["id"] in devices}
+    known = LearnedRow.select(LearnedRow.device, LearnedRow.place).tuples().execute(db) if devices else ()
+    moved = [number for number, place in known if number in devices and places.get(number) != place]
+    for portion in _portions(moved):
+        LearnedRow.delete().where(LearnedRow.device.in_(portion)).execute(db)
 
-    A cancelled call still runs to its end in the thread; its transaction is whole.
 
-    Args:
-        registry: whose calls; nobody else may use it meanwhile.
-    """
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plcmq-registry")
-
-    async def __aenter__(self) -> RegistryThread:
-        try:
-            await self.open()
-        except BaseException:
-            await self.close()
-            raise
-        return self
-
-    async def __aexit__(self, *_exc: object) -> None:
-        await self.close()
-
-    async def open(self) -> None:
-        """As `Registry.open`."""
-        await self.run(Registry.open)
-
-    async def close(self) -> None:
-        """Closes the connection and ends the thread. Idempotent."""
-        try:
-            await self.run(Registry.close)
-        except RuntimeError:
-            return  # the thread has ended before
-        self._thread.shutdown()
-
-    async def revision(self) -> int:
-        """As `Registry.revision`."""
-        return await self.run(Registry.revision)
-
-    async def snapshot(self) -> Snapshot:
-        """As `Registry.snapshot`."""
-        return await self.run(Registry.snapshot)
-
-    async def apply(self, site: SiteContent, *, prune: bool = False, dry_run: bool = False) -> Changes:
-        """As `Registry.apply`."""
-        return await self.run(lambda registry: registry.apply(site, prune=prune, dry_run=dry_run))
-
-    async def set_enabled(self, device: str | int, enabled: bool) -> bool:
-        """As `Registry.set_enabled`."""
-        return await self.run(lambda registry: registry.set_enabled(device, enabled))
-
-    async def remove(self, device: str | int) -> None:
-        """As `Registry.remove`."""
-        await self.run(lambda registry: registry.remove(device))
-
-    async def run(self, call: Callable[[Registry], T]) -> T:
-        """What a call gives that runs in the registry's thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, self._registry)
+def _place(definition: str) -> str:
+    return compile_device(json.loads(definition)).place

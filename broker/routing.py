@@ -27,6 +27,7 @@ from ..client.protocol import (
 from ..devices.describe import describe
 from ..devices.hostwire import Message
 from ..devices.jobs import CANCEL, Again, Bye, DeviceState, Done, Event, Hello, Job, Pong, Released
+from ..devices.learned import Learned
 from ..devices.model import State
 from ..devices.requests import READS, bad_args, only
 from . import refusals
@@ -224,9 +225,10 @@ class Router:
                     self.fleet.outbox.append((host, Again()))
             case Event():
                 self.watches.tell(host, message)
-            case DeviceState():
-                if self.fleet.serves(host, message.device):
-                    self._note_state(message)
+            case DeviceState() if self.fleet.serves(host, message.device):
+                self._note_state(message)
+            case Learned():
+                self.fleet.learned(host, message)
             case Hello():
                 self.fleet.hello(host, message, now, self.overview.version)
             case Released():
@@ -286,7 +288,7 @@ class Router:
         """The registry has changed."""
         self.overview.catalogue = catalogue
         self.fleet.set_catalogue(catalogue, now)
-        for device in [d for d in self.overview.states if d not in catalogue.devices]:
+        for device in self.overview.states.keys() - catalogue.devices.keys():
             del self.overview.states[device]
 
     def tick(self, now: float) -> None:
@@ -373,9 +375,8 @@ class Router:
     def _answer(self, pending: Pending, content: Content, elapsed: Elapsed) -> None:
         if pending.job:
             self._pending.pop(pending.job, None)
-            key = (pending.client, pending.id)
-            if self._by_client.get(key) is pending:
-                del self._by_client[key]
+            if self._by_client.get((pending.client, pending.id)) is pending:
+                del self._by_client[pending.client, pending.id]
         reply = reply_map(pending.id, content, elapsed)
         if not content["ok"]:
             self._count(content["error"]["code"])

@@ -24,8 +24,10 @@ from .bookkeeper import Bookkeeper
 from .config import ServeSettings
 from .fleet import FENCE, Fleet
 from .journal import Journal, JournalThread
+from .models import RegistryError
 from .overview import Overview
-from .registry import Registry, RegistryThread
+from .registry import Registry
+from .registry_thread import RegistryThread
 from .routing import Router
 from .server import Server
 
@@ -143,6 +145,7 @@ async def _served(
             await registry.run(lambda r: r.note_hosts_elsewhere(False))
         if host is not None:
             await host.close()
+        await _keep_learned(registry, server)
         server.flush()
         server.stop()
 
@@ -163,12 +166,26 @@ async def _drain(server: Server, drain: float) -> None:
 
 async def _load(registry: RegistryThread, server: Server) -> None:
     """Makes the registry's content the broker's."""
+    marks, learned = await registry.run(Registry.marks), await registry.run(Registry.learned)
     snapshot = await registry.snapshot()
     before = server.router.overview.catalogue
     # Compiling ten thousand devices takes a while, in which the broker goes on answering.
     after = await asyncio.to_thread(catalogue.build, snapshot, before)
+    server.router.fleet.relearn(learned, marks.epoch)
     server.router.set_catalogue(after, time.monotonic())
     server.flush()
+
+
+async def _keep_learned(registry: RegistryThread, server: Server) -> None:
+    """Takes what hosts have learned to the registry."""
+    learning = server.router.fleet.learning
+    news, learning.outbox = learning.outbox, []
+    try:
+        if news:
+            await registry.run(lambda r: r.learn(news))
+    except RegistryError as error:
+        learning.outbox[:0] = news
+        logger.warning("what devices have taught is not kept for now: %s", error)
 
 
 async def _watch(registry: RegistryThread, server: Server) -> None:
@@ -176,8 +193,13 @@ async def _watch(registry: RegistryThread, server: Server) -> None:
     noted = await registry.run(Registry.hosts_elsewhere)
     while True:
         try:
-            if await registry.revision() != server.router.overview.catalogue.revision:
+            await _keep_learned(registry, server)
+            marks, router = await registry.run(Registry.marks), server.router
+            if marks.revision != router.overview.catalogue.revision:
                 await _load(registry, server)
+            elif marks.epoch != router.fleet.learning.epoch:
+                router.fleet.relearn(await registry.run(Registry.learned), marks.epoch)
+                server.flush()
             if not noted and server.router.fleet.has_hosts_elsewhere:
                 await registry.run(lambda r: r.note_hosts_elsewhere(True))
                 noted = True

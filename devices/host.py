@@ -11,12 +11,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from ..client.errors import Code, PlcmqError, failure
 from .channels import Channels
 from .jobs import DeviceState, Done, FromHost, Job, Release, Released, Serve
+from .learned import Learned
 from .model import Device, Endpoint, State
+from .planner import Hole
 from .refusals import expired, leaving
 from .requests import CompiledProfile
 from .site.compile import compile_device, compile_profile
@@ -54,6 +58,7 @@ class DeviceHost:
         self._present: dict[int, Definition] = {}
         self._unfit: dict[int, str] = {}  # devices that cannot be served as they are defined, and why
         self._states: dict[int, DeviceState] = {}  # as they were told last
+        self._learned: dict[int, Learned] = {}
         self._closed = False
         self._changing: dict[int, asyncio.Task[None]] = {}
         self._held: dict[int, list[Job]] = {}  # jobs for a device that is being set up
@@ -82,8 +87,10 @@ class DeviceHost:
         """
         if self._closed:
             return
+        told = {learned.device: learned for learned in message.learned}
         for form in message.devices:
             device_id = form["id"]
+            self._compare(device_id, told.get(device_id))
             definition = (form, message.profiles[form["profile"]])
             if not same(self._wanted.get(device_id), definition):
                 self._wanted[device_id] = definition
@@ -145,11 +152,13 @@ class DeviceHost:
             if definition is None:
                 self._present.pop(device_id, None)
                 self._states.pop(device_id, None)
+                self._learned.pop(device_id, None)
                 self._send(Released([device_id]))
                 continue
             if new is not None:
                 channel = await self._channels.join(new[0])
-                self._workers[device_id] = Worker(*new, channel, self._send, self.clock)
+                known, learn = self._known(new[0]), partial(self._learn, new[0])
+                self._workers[device_id] = Worker(*new, channel, self._send, self.clock, known.holes, learn)
             self._present[device_id] = definition
         del self._changing[device_id]
         self._submit_held(self._held.pop(device_id, []))
@@ -190,6 +199,35 @@ class DeviceHost:
         if known is None or not same(known[0], form):
             known = self._kinds[name] = (form, CompiledProfile(compile_profile(name, form)))
         return known[1]
+
+    # --- what is learned ---------------------------------------------------------------------------
+
+    def _compare(self, device_id: int, told: Learned | None) -> None:
+        """Takes over what the broker knows of a device's holes, and tells it what it does not know."""
+        mine = self._learned.get(device_id, told)
+        if mine is None:
+            return
+        known = self._learned[device_id] = mine.joined(told) if told else mine
+        worker = self._workers.get(device_id)
+        if worker is not None and known.place == worker.device.place:
+            worker.know(known.holes)
+        if known.holes - (told.holes if told else frozenset()):
+            self._send(known)
+
+    def _known(self, device: Device) -> Learned:
+        """What is known of a device where it is now."""
+        fresh = Learned(device.id, device.place)
+        known = self._learned.get(device.id, fresh)
+        self._learned[device.id] = known = known if known.place == device.place else fresh
+        return known
+
+    def _learn(self, device: Device, holes: frozenset[Hole]) -> None:
+        known = self._learned[device.id]
+        if known.place == device.place:
+            self._learned[device.id] = replace(known, holes=known.holes | holes)
+            self._send(replace(known, holes=holes))
+
+    # --- states ------------------------------------------------------------------------------------
 
     def _on_state(self, device: Device, state: State, reason: str) -> None:
         self._note_state(device.id, state, reason)

@@ -33,6 +33,7 @@ from .jobs import (
     ToHost,
     Welcome,
 )
+from .learned import Learned, forms_of, holes_of
 from .model import State
 
 Message = ToHost | FromHost
@@ -52,6 +53,7 @@ _KINDS: Final[tuple[type[Message], ...]] = (
     DeviceState,
     Bye,
     Event,
+    Learned,
 )
 _KINDS_BY_NUMBER: Final = dict(enumerate(_KINDS))
 _NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
@@ -87,6 +89,10 @@ def _to_list(message: Message) -> list[Any]:
     items = [_NUMBERS[kind], *(getattr(message, name) for name in _FIELDS[kind])]
     if isinstance(message, Done) and message.error is not None:
         items[3] = message.error.to_map()
+    elif isinstance(message, Learned):
+        items[4] = forms_of(message.holes)
+    elif isinstance(message, Serve):
+        items[3] = [_to_list(learned)[1:] for learned in message.learned]
     return items
 
 
@@ -103,8 +109,13 @@ def _from_list(items: list[Any]) -> Message:
         message.error = PlcmqError.from_map(items[3])
     elif isinstance(message, DeviceState):
         return DeviceState(message.device, State(message.state), message.since, message.reason)
+    elif isinstance(message, Learned):
+        return Learned(message.device, message.place, message.epoch, holes_of(message.holes))
     elif isinstance(message, Serve):
         _check_forms(message)
+        number = _NUMBERS[Learned]
+        learned = [_from_list([number, *fields_of]) for fields_of in items[3]]
+        return Serve(message.profiles, message.devices, [one for one in learned if isinstance(one, Learned)])
     return message
 
 
@@ -164,6 +175,10 @@ def _are_maps(value: Any) -> bool:
     return type(value) is list and all(map(_is_map, value))
 
 
+def _are_lists(value: Any) -> bool:
+    return type(value) is list and all(type(item) is list for item in value)
+
+
 def _check_forms(serve: Serve) -> None:
     for form in serve.devices:
         if not (_is_int(form.get("id")) and _is_text(form.get("profile"))):
@@ -181,10 +196,11 @@ _CHECKS: Final[dict[type[Message], tuple[Callable[[Any], bool], ...]]] = {
     Welcome: (_is_time, _is_time),
     Refused: (_is_text, _is_flag),
     Again: (),
-    Serve: (_is_map, _are_maps),
+    Serve: (_is_map, _are_maps, _are_lists),
     Release: (_are_ids,),
     Released: (_are_ids,),
     DeviceState: (_is_int, _is_text, _is_time, _is_text),
     Bye: (),
     Event: (_is_text, _is_map),
+    Learned: (_is_int, _is_text, _is_int, _are_lists),
 }

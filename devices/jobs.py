@@ -4,15 +4,16 @@ Strategy: plain data. In one process these objects are handed over as they are; 
 turns them into bytes.
 
 To a host: `Welcome`, `Refused`, `Again`, `Ping`, `Serve`, `Release`, `Job`.
-From a host: `Hello`, `Released`, `DeviceState`, `Done`, `Event`, `Pong`, `Bye`.
+From a host: `Hello`, `Released`, `DeviceState`, `Done`, `Event`, `Learned`, `Pong`, `Bye`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..client.errors import PlcmqError
+from .learned import Learned
 from .model import State
 from .site.content import Form
 
@@ -71,6 +72,7 @@ class Serve:
 
     profiles: dict[str, Form]  # by name, of the devices below
     devices: list[Form]
+    learned: list[Learned] = field(default_factory=list)  # of those of which something is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +141,4 @@ class Bye:
 
 
 ToHost = Job | Serve | Release | Welcome | Refused | Again | Ping
-FromHost = Hello | Released | DeviceState | Done | Event | Pong | Bye
+FromHost = Hello | Released | DeviceState | Done | Event | Learned | Pong | Bye

@@ -255,6 +255,11 @@ class Device:
         """Where its TCP connection goes. Devices that share it share the connection."""
         return Endpoint(self.host, self.port)
 
+    @property
+    def place(self) -> str:
+        """Endpoint and unit as text: what a device's addresses are addresses of."""
+        return f"{self.endpoint}/{self.unit}"
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

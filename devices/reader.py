@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -33,6 +33,7 @@ from .turns import Lane
 QUEUE_LIMIT: Final = 1024  # reads that may wait for one device
 PLAN_CACHE: Final = 256  # plans kept, one for each set of tags
 Complete = Callable[[list[ReadJob]], None]
+Learn = Callable[[frozenset[Hole]], None]
 ILLEGAL_ADDRESS: Final = 2  # Modbus exception: no such data address
 
 logger = logging.getLogger(__name__)
@@ -61,9 +62,13 @@ class Reader:
         channel: Channel,
         finish: Callable[[Done], None],
         clock: Callable[[], float],
+        holes: Iterable[Hole] = (),
+        learn: Learn = lambda _holes: None,
     ) -> None:
+        """`holes` are known already; `learn` is told of those that are new."""
         self.latest = Latest()
-        self.holes: set[Hole] = set()
+        self.holes: set[Hole] = set(holes)
+        self._learn = learn
         self._device = device
         self._kind = kind
         self._channel = channel
@@ -157,6 +162,11 @@ class Reader:
             plan = self._plans[tags] = self._new_plan([self._wants[name] for name in tags])
         return plan
 
+    def know(self, holes: Iterable[Hole]) -> None:
+        """Makes these holes the ones that are known, and no others."""
+        self.holes = set(holes)
+        self._plans.clear()
+
     def _new_plan(self, wants: list[Want]) -> Plan:
         link, holes = self._device.link, self.holes
         limits = {"max_registers": link.max_registers, "max_coils": link.max_coils}
@@ -200,7 +210,17 @@ class Reader:
         for want, refusal in plan.unreadable:
             error = PlcmqError.from_map(refusal.to_map())  # each its own, for it may be raised
             complete(round_.failed(Span(want.table, want.address, want.width, (want,)), error))
-        for span in plan.spans:
+        at_once = min(self._channel.window, len(plan.spans))
+        if at_once <= 1:
+            await self._read_all(plan.spans, round_, lane, complete)
+            return
+        spans = iter(plan.spans)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(self._read_all(spans, round_, lane, complete))
+
+    async def _read_all(self, spans: Iterable[Span], round_: Round, lane: Lane, complete: Complete) -> None:
+        for span in spans:
             try:
                 await self._ask(round_, span, lane, complete)
             except ExceptionReply as reply:
@@ -255,8 +275,10 @@ class Reader:
                 else:
                     hunt.report(readable=True)
         finally:
-            self.holes.update(hunt.holes)
-            self._plans.clear()
+            new = frozenset(hunt.holes) - self.holes
+            self.know(self.holes | new)
+            if new:
+                self._learn(new)
 
     # --- ends --------------------------------------------------------------------------------------
 

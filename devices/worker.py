@@ -8,7 +8,7 @@ once, however long the queues are. Jobs with a negative number are the `Watcher`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..client.errors import PlcmqError
@@ -16,8 +16,9 @@ from .channel import Channel
 from .commander import Commander
 from .jobs import CANCEL, Done, Event, Job
 from .model import Device
+from .planner import Hole
 from .raw import RawReader
-from .reader import Reader
+from .reader import Learn, Reader
 from .refusals import cancelled
 from .requests import CompiledProfile
 from .watcher import Watcher
@@ -38,12 +39,15 @@ class Worker:
         channel: Channel,
         send: Callable[[Done | Event], None],
         clock: Callable[[], float],
+        holes: Iterable[Hole] = (),
+        learn: Learn = lambda _holes: None,
     ) -> None:
+        """`holes` of the device are known already; `learn` is told of those that are new."""
         self.device = device
         self._kind = kind
         self._channel = channel
         self._send = send
-        self._reader = Reader(device, kind, channel, self._finish, clock)
+        self._reader = Reader(device, kind, channel, self._finish, clock, holes, learn)
         self._raw = RawReader(device, channel, self._finish, clock)
         writer = Writer(device, kind, channel, self._reader, clock)
         self._commander = Commander(device, kind, self._reader, writer, self._finish, clock)
@@ -81,6 +85,10 @@ class Worker:
             self._finish(Done(job.id, error=error))
         else:
             self.submit(job)
+
+    def know(self, holes: Iterable[Hole]) -> None:
+        """Makes these the holes that are known of the device, and no others."""
+        self._reader.know(holes)
 
     def expire(self, now: float) -> None:
         """Ends the reads whose time is up, and the commands whose time is up before they began."""

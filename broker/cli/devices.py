@@ -1,4 +1,4 @@
-"""`device list|show|enable|disable|remove`: the devices of the registry, and how they are doing.
+"""`device list|show|enable|disable|relearn|remove`: the devices of the registry, and how they are doing.
 
 Strategy: the registry says what there is, with or without a broker. How a device is doing only a running
 broker knows: it is asked briefly, and where none answers the state is `unknown`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from ...devices.model import Device
 from ..config import load
 from . import render
 from .arguments import device_of
+from .completion import device_names
 from .options import BrokerOption, ConfigOption, DeviceArgument, JsonOption, RegistryOption
 from .reporting import CommandFailed, reported
 
@@ -28,7 +29,7 @@ PAGE = 1000  # devices in one question to the broker
 app = typer.Typer(
     name="device",
     no_args_is_help=True,
-    help="List, show, enable, disable and remove devices.",
+    help="List, show, enable, disable, relearn and remove devices.",
 )
 Form = Mapping[str, Any]
 
@@ -150,6 +151,39 @@ def remove(
             name = _find(opened.snapshot().devices, device)["name"]
             opened.remove(name)
         render.print_done({"device": name, "removed": True}, f"{name} is removed", as_json)
+
+
+@app.command()
+def relearn(
+    device: Annotated[
+        str | None,
+        typer.Argument(metavar="DEVICE", help="Name or id of the device.", autocompletion=device_names),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All devices of the registry.")] = False,
+    registry: RegistryOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget which addresses a device has refused to read, so that they are tried again.
+
+    For a device whose register map has changed: new firmware, another PLC program.
+
+    Examples:
+
+        plcmq device relearn press-1
+
+        plcmq device relearn --all
+    """
+    if (device is None) != every:
+        raise typer.BadParameter("name one device, or give --all")
+    with reported(as_json):
+        from .records import registry_of
+
+        with registry_of(registry, config) as opened:
+            name = None if device is None else _find(opened.snapshot().devices, device)["name"]
+            names = opened.relearn(name)
+        what = name or f"{len(names)} devices"
+        render.print_done({"devices": names, "relearn": True}, f"{what} will be learned anew", as_json)
 
 
 def _set_enabled(

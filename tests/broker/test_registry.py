@@ -16,7 +16,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from plcmq.broker.migrations import MIGRATIONS, Migration
-from plcmq.broker.registry import Registry, RegistryError, RegistryThread, UnknownDevice
+from plcmq.broker.registry import Marks, Registry, RegistryError, UnknownDevice
+from plcmq.broker.registry_thread import RegistryThread
+from plcmq.devices.learned import Learned
+from plcmq.devices.model import Table
+from plcmq.devices.planner import Hole
 from plcmq.devices.site.content import Form, SiteContent
 from plcmq.devices.site.export import site_text
 from plcmq.devices.site.load import parse_site
@@ -399,3 +403,52 @@ async def test_a_cancelled_call_is_still_whole(tmp_path: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert len((await registry.snapshot()).devices) in (0, 2)
+
+
+# --- what devices have taught ------------------------------------------------------------------------
+
+HOLE = Hole(Table.HOLDING, 12, 2)
+LEARNED = Learned(1, "h:502/1", 0, frozenset({HOLE}))
+
+
+def test_what_is_learned_is_kept_and_is_no_new_revision(registry: Registry) -> None:
+    registry.apply(SITE)
+    registry.learn([LEARNED])
+    registry.learn([dataclasses.replace(LEARNED, holes=frozenset({Hole(Table.INPUT, 1, 1, gap=True)}))])
+    assert registry.learned()[1].holes == {HOLE, Hole(Table.INPUT, 1, 1, gap=True)}
+    assert registry.marks() == Marks(1, 0)
+
+
+def test_what_was_learned_before_relearn_counts_no_more_however_late_it_comes(registry: Registry) -> None:
+    registry.apply(SITE)
+    registry.learn([LEARNED])
+    assert registry.relearn("a") == ["a"]
+    registry.learn([LEARNED])
+    assert registry.learned() == {1: Learned(1, "h:502/1", 1)}
+    assert registry.marks() == Marks(1, 1)
+
+
+def test_all_devices_can_be_learned_anew_and_an_unknown_one_not(registry: Registry) -> None:
+    registry.apply(SITE)
+    assert registry.relearn(None) == ["a", "b"]
+    with pytest.raises(UnknownDevice):
+        registry.relearn("c")
+
+
+def test_other_tags_keep_what_was_learned_and_another_place_forgets_it(registry: Registry) -> None:
+    registry.apply(SITE)
+    registry.learn([LEARNED])
+    registry.apply(SiteContent(SITE.profiles, (device(1, "a", link={"max_gap": 0}),)))
+    assert registry.learned() == {1: LEARNED}
+    registry.apply(SiteContent(SITE.profiles, (device(1, "a", unit=2),)))
+    registry.learn([LEARNED])
+    assert registry.learned() == {}
+
+
+def test_a_device_that_is_removed_is_forgotten(registry: Registry) -> None:
+    registry.apply(SITE)
+    registry.learn([LEARNED])
+    registry.remove("a")
+    assert registry.learned() == {}
+    registry.learn([LEARNED])
+    assert registry.learned() == {}

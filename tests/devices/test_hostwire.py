@@ -24,7 +24,9 @@ from plcmq.devices.jobs import (
     Serve,
     Welcome,
 )
-from plcmq.devices.model import State
+from plcmq.devices.learned import Learned
+from plcmq.devices.model import State, Table
+from plcmq.devices.planner import Hole
 
 ids = st.integers(0, 2**53)
 seconds = st.floats(0, 1e9)
@@ -35,13 +37,16 @@ content = st.recursive(
 )
 maps = st.dictionaries(st.text(max_size=5), content, max_size=3)
 
+holes = st.builds(Hole, st.sampled_from(Table), st.integers(0, 99), st.integers(1, 99), st.booleans())
+learned = st.builds(Learned, ids, st.text(), ids, st.frozensets(holes, max_size=3))
+
 
 @st.composite
 def serves(draw):
     profiles = draw(st.dictionaries(st.text(max_size=5), maps, min_size=1, max_size=2))
     named = st.fixed_dictionaries({"id": ids, "profile": st.sampled_from(sorted(profiles))})
     devices = st.lists(st.builds(dict.__or__, maps, named), max_size=2)
-    return Serve(profiles, draw(devices))
+    return Serve(profiles, draw(devices), draw(st.lists(learned, max_size=2)))
 
 
 messages = st.one_of(
@@ -49,6 +54,7 @@ messages = st.one_of(
     st.builds(Done, ids, content, st.none(), seconds, seconds),
     st.builds(DeviceState, ids, st.sampled_from(State), seconds, st.text()),
     serves(),
+    learned,
     st.builds(Event, st.text(), maps),
     st.builds(Release, st.lists(ids)),
     st.builds(Released, st.lists(ids)),
@@ -106,7 +112,7 @@ def nested(depth):
         ((HELLO, "north", "run", "1", {}), "Hello.devices"),
         ((STATE, [], "up", 0.0, ""), "DeviceState.device"),
         ((EVENT, "w", []), "Event.content"),
-        ((SERVE, {"press": {}}, [DEVICE, 1]), "Serve.devices"),
+        ((SERVE, {"press": {}}, [DEVICE, 1], []), "Serve.devices"),
     ],
 )
 def test_a_field_of_a_wrong_type_is_named(items, field):
@@ -125,7 +131,7 @@ def test_what_does_not_exist_is_refused(items):
 
 @pytest.mark.parametrize("devices", [[{}], [{"id": "1", "profile": "press"}], [{"id": 1, "profile": "pump"}]])
 def test_a_device_comes_with_its_id_and_its_profile(devices):
-    refused(SERVE, {"press": {}}, devices)
+    refused(SERVE, {"press": {}}, devices, [])
 
 
 def test_json_is_no_message_between_broker_and_host():
@@ -176,3 +182,12 @@ def test_any_other_bytes_are_refused(body):
 def test_damaged_messages_are_refused(body):
     with pytest.raises(NoHostMessage):
         unpack(body)
+
+
+@pytest.mark.parametrize(
+    "hole",
+    [["holding", 0, 1], ["memory", 0, 1, False], ["holding", -1, 1, False], ["holding", 65535, 2, False], 1],
+)
+def test_a_hole_that_is_none_is_refused(hole):
+    assert refused(14, 1, "10.0.0.1:502/1", 0, [hole])
+    assert refused(SERVE, {"press": {}}, [DEVICE], [[1, "10.0.0.1:502/1", 0, [hole]]])

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 from plcmq.broker.config import ServeSettings
-from plcmq.broker.registry import Registry, RegistryThread
+from plcmq.broker.registry import Registry
+from plcmq.broker.registry_thread import RegistryThread
 from plcmq.broker.serve import serve
 from plcmq.client import PlcmqError, connect
 from plcmq.devices.host_settings import HostSettings

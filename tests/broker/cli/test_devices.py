@@ -84,7 +84,15 @@ def test_removing(plcmq):
     assert json.loads(plcmq("device", "list", "--json").stdout)["total"] == 1
 
 
-@pytest.mark.parametrize("command", ["show", "enable", "disable", "remove"])
+def test_relearning_one_device_or_all(plcmq):
+    assert plcmq("device", "relearn", "1").stdout == "press-1 will be learned anew\n"
+    document = json.loads(plcmq("device", "relearn", "--all", "--json").stdout)
+    assert document == {"devices": ["press-1", "press-2"], "relearn": True}
+    assert plcmq("device", "relearn").exit_code == 2
+    assert plcmq("device", "relearn", "press-1", "--all").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["show", "enable", "disable", "relearn", "remove"])
 def test_an_unknown_device_is_refused_and_the_known_ones_are_named(plcmq, command):
     result = plcmq("device", command, "press-9")
     assert result.exit_code == 1
