@@ -8,10 +8,10 @@ free costs neither task nor future.
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from functools import partial
 from types import TracebackType
 from typing import Any, Final
@@ -24,6 +24,7 @@ from .link import Link
 from .linkerrors import BadReply, Down, ExceptionReply, NoReply, NotSent, TooLate
 from .modbus import Transaction
 from .model import Endpoint, LinkSettings, State
+from .pipelining import Pipelining
 from .sharing import channel_settings
 from .tally import Tally
 from .turns import Lane
@@ -35,8 +36,7 @@ GATEWAY_NO_ANSWER: Final = 11  # exception code of a gateway whose unit is silen
 LAST_READ_FUNCTION: Final = 4
 ERRAND: Final = -1  # the device id under which the channel takes turns for itself
 CLOSED: Final = "the connection is being closed"
-
-logger = logging.getLogger(__name__)
+NOT_PERMITTED: Final = "its host has lost the broker"
 
 
 class Turn:
@@ -113,8 +113,9 @@ class Channel:
         self.latency = Latency()
         self._health = Health(str(endpoint), backoff_max=settings.backoff_max, jitter=jitter)
         self._audience = Audience(self._health, on_state)
-        self._gate = Gate(settings.window)
-        self._upkeep = Upkeep(self, endpoint, settings, self._health, self.tally, tls)
+        self._gate = Gate()
+        self._pipelining = Pipelining(str(endpoint), settings.window, self._gate.turns)
+        self._upkeep = Upkeep(self, endpoint, settings, self._health, self.tally, self._pipelining, tls)
         self._permitted = permitted
         self._closed = False
 
@@ -135,6 +136,11 @@ class Channel:
         """While down, when the next try is made, seconds of the monotonic clock."""
         return self._health.retry_at if self._health.is_down else None
 
+    @property
+    def window(self) -> int:
+        """How many requests may be in flight now: what the settings allow, once the device has proven it."""
+        return self._gate.turns.window
+
     def standing(self, device_id: int) -> tuple[State, str]:
         """State and reason for one device: its unit can be down behind an endpoint that is up."""
         return self._health.standing(self._audience.units.get(device_id))
@@ -149,6 +155,7 @@ class Channel:
             "counters": self.tally.counts(self._upkeep.link),
             "round_trip": self.latency.percentiles(),
             "waiting": self._gate.turns.waiting,
+            "window": self._pipelining.status(),
         }
         if self.retry_at is not None:
             status["retry_after"] = round(max(0.0, self.retry_at - time.monotonic()), 3)
@@ -194,8 +201,9 @@ class Channel:
         """Takes new settings. None of them needs a new connection; a device that is down is tried at once."""
         if settings == self.settings:
             return
+        if settings.window != self.settings.window:
+            self._pipelining.configure(settings.window)
         self.settings = self._upkeep.settings = settings
-        self._gate.turns.window = settings.window
         self._health.backoff_max = settings.backoff_max
         self._health.hurry(time.monotonic())
         if self._upkeep.link is not None:
@@ -243,7 +251,7 @@ class Channel:
             if until is not None and time.monotonic() >= until:
                 raise TooLate
             if not self._permitted():
-                raise NotSent("its host has lost the broker")
+                raise NotSent(NOT_PERMITTED)
             try:
                 return await self._carry_out(link, unit, transaction, patience)
             except NotSent:
@@ -255,6 +263,15 @@ class Channel:
         """Carries out a request of the upkeep's own, in the lane of reads."""
         async with self.turn(Lane.READ, ERRAND) as turn:
             return await turn.transact(unit, transaction)
+
+    @asynccontextmanager
+    async def whole_link(self) -> AsyncIterator[Link]:
+        """The connection for a turn of the upkeep's own, to be used while the window is 1."""
+        async with self.turn(Lane.READ, ERRAND):
+            link = await self._usable(None)
+            if not self._permitted():
+                raise NotSent(NOT_PERMITTED)
+            yield link
 
     async def _usable(self, until: float | None) -> Link:
         """The link, as soon as the next request may be sent on it."""
@@ -282,6 +299,8 @@ class Channel:
             self._failed(error, link, unit, started, patience)
             raise
         now = time.monotonic()
+        if link.strays and self._gate.turns.window > 1:
+            self._misfit("replies came to requests that nobody had made")
         self.latency.note(now - started)
         self._health.answered(unit)
         if transaction.function <= LAST_READ_FUNCTION:
@@ -309,15 +328,16 @@ class Channel:
                 self._health.answered(unit)
         elif isinstance(error, BadReply):
             self.tally.bad_replies += 1
-            if self._gate.turns.window > 1:
-                # A device that was given several requests at once may be mixing them up.
-                logger.warning("%s: %s; from now on one request at a time", self.endpoint, error.reason)
-                self._gate.turns.window = 1
-                self._upkeep.replace("replies are mixed up")
+            self._misfit(error.reason)
         elif error.timed_out:
             self.tally.timeouts += 1
             self._upkeep.missed(link, unit, now, patience)
         self._completed(now)
+
+    def _misfit(self, why: str) -> None:
+        """A device that was given several requests at once may be mixing them up."""
+        if self._pipelining.misfit(why):
+            self._upkeep.replace("replies are mixed up")
 
     def _completed(self, now: float) -> None:
         self._upkeep.completed(now)

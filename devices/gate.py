@@ -24,8 +24,8 @@ class Gate:
         turns: who has and wants them.
     """
 
-    def __init__(self, window: int) -> None:
-        self.turns: Turns[asyncio.Future[None]] = Turns(window)
+    def __init__(self) -> None:
+        self.turns: Turns[asyncio.Future[None]] = Turns()
         self._watchers: list[asyncio.Future[None]] = []  # holders of a turn who cannot use it now
         self._timer: asyncio.TimerHandle | None = None
         self._usable = False

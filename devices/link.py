@@ -21,7 +21,7 @@ from .linkerrors import BadReply, ExceptionReply, LinkError, NoReply, NotSent
 from .mbap import Framer, FramingError, frame
 from .modbus import Transaction
 from .model import Endpoint
-from .tcp import explain, keep_alive
+from .tcp import cork, explain, keep_alive
 
 __all__ = ["CLOSE_TIME", "Link", "LinkError", "NoReply", "NotSent"]
 
@@ -191,6 +191,11 @@ class Link(asyncio.Protocol):
             if not pending.future.cancelled():
                 pending.future.exception()  # it was answered in the same moment: nobody is left to see how
             raise
+
+    def cork(self, *, on: bool) -> None:
+        """Holds back requests until they are let go, so that they leave in one segment if they can."""
+        if self._transport is not None and not self._transport.is_closing():
+            cork(self._transport.get_extra_info("socket"), on=on)
 
     def _take_id(self) -> int:
         number = self._id % LAST_ID + 1

@@ -29,6 +29,7 @@ __all__ = [
     "mask_write",
     "read",
     "read_write_registers",
+    "span_of",
     "write_coil",
     "write_coils",
     "write_register",
@@ -63,7 +64,10 @@ _IDENTIFY: Final = 0x2B
 _IDENTIFY_HEAD: Final = b"\x2b\x0e"
 _IDENTIFY_LEAST: Final = 7  # bytes of a reply without any object
 
+_TABLES: Final = {function: table for table, (function, _, _) in _READS.items()}
+
 _pack_head = Struct(">BHH").pack
+_unpack_head = Struct(">BHH").unpack
 _pack_many = Struct(">BHHB").pack
 _pack_mask = Struct(">BHHH").pack
 _pack_exchange = Struct(">BHHHHB").pack
@@ -127,6 +131,12 @@ def read(table: Table, address: int, count: int) -> Transaction:
     return Transaction(
         function, _pack_head(function, address, count), False, bytes((function, size)), 2 + size, 2
     )
+
+
+def span_of(transaction: Transaction) -> tuple[Table, int, int]:
+    """Table, address and count of what `read` has made."""
+    function, address, count = _unpack_head(transaction.pdu)
+    return _TABLES[function], address, count
 
 
 def write_coil(address: int, *, on: bool) -> Transaction:

@@ -29,6 +29,13 @@ def explain(error: OSError | Exception) -> str:
     return text[:1].lower() + text[1:]
 
 
+def cork(sock: socket.socket, *, on: bool) -> None:
+    """Holds back what is written until it is let go, so that it leaves together; where the system can."""
+    option = getattr(socket, "TCP_CORK", None)
+    if option is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, option, int(on))
+
+
 def keep_alive(sock: socket.socket) -> None:
     """Lets the kernel find out about a peer that has silently gone."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

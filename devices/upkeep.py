@@ -22,7 +22,9 @@ from .link import CLOSE_TIME, Link
 from .linkerrors import BadReply, ExceptionReply, LinkError, NoReply, NotSent
 from .modbus import Transaction, read
 from .model import Endpoint, LinkSettings, State, Table
+from .pipelining import Pipelining
 from .tally import Tally
+from .trial import Mixed, Place, try_together
 
 RECYCLE_TIME: Final = 0.2  # seconds that a device gets to close its side before the next connection
 PAUSE_AFTER_FAULT: Final = 1.0  # seconds, after a fault of our own
@@ -31,7 +33,7 @@ PROBES: Final = {3: Table.HOLDING, 4: Table.INPUT, 1: Table.COIL, 2: Table.DISCR
 logger = logging.getLogger(__name__)
 
 
-class Owner(Protocol):
+class Owner(Place, Protocol):
     """What the task needs of its channel."""
 
     def changed(self) -> None:
@@ -42,9 +44,6 @@ class Owner(Protocol):
 
     def is_busy(self) -> bool:
         """Whether anybody has or wants a turn."""
-
-    def errand(self, unit: int, transaction: Transaction) -> Coroutine[None, None, bytes]:
-        """Carries out a request in a turn like everybody else's."""
 
 
 class Upkeep:
@@ -63,6 +62,7 @@ class Upkeep:
         settings: LinkSettings,
         health: Health,
         tally: Tally,
+        pipelining: Pipelining,
         tls: ssl.SSLContext | None,
     ) -> None:
         self.link: Link | None = None
@@ -72,12 +72,14 @@ class Upkeep:
         self._endpoint = endpoint
         self._health = health
         self._tally = tally
+        self._pipelining = pipelining
         self._tls = tls
         self._replace = False  # whether the link is to be closed although it stands
         self._next_id = 1
         self._ready_at: float | None = None  # since when the link may be used
         self._last_use = 0.0
         self._reads: dict[int, Transaction] = {}  # by unit, the units used; the last read that was answered
+        self._answered: tuple[int, Transaction] | None = None  # unit and read to try several at once with
         self._tried = 0  # units, one after the other
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -140,6 +142,9 @@ class Upkeep:
         """The unit has answered this read, so it is good to find out with whether it still does."""
         if unit in self._reads:
             self._reads[unit] = transaction
+            if self._pipelining.is_due:
+                self._answered = unit, transaction
+                self._wake.set()
 
     def use_units(self, units: set[int]) -> None:
         """These are the units behind the endpoint."""
@@ -212,6 +217,7 @@ class Upkeep:
         self._tally.connects += 1
         self._ready_at = None
         health.connected()
+        self._pipelining.connected()
         ready_at = time.monotonic() + self.settings.connect_delay
         while link.is_open and time.monotonic() < ready_at:
             await self._pause(ready_at)
@@ -266,7 +272,9 @@ class Upkeep:
         self._owner.changed()
 
     async def _tend(self, link: Link, now: float) -> None:
-        """Rests, warms, tries silent units; waits for the first of these to be due."""
+        """Rests, warms, tries silent units and several requests at once; waits until one of these is due."""
+        if self._pipelining.is_due and self._answered is not None:
+            self._send_errand(self._try_together(*self._answered))
         due = [self._rest_at(link, now), self._warm_at(now), self._unit_at(now)]
         if self.link is link and not self._replace:
             await self._pause(min((time for time in due if time is not None), default=None))
@@ -291,7 +299,7 @@ class Upkeep:
         if now < self._last_use + after:
             return self._last_use + after
         unit, transaction = next(iter(self._reads.items()))
-        self._send_errand(unit, transaction)
+        self._send_errand(self._ask(unit, transaction))
         return now + after
 
     def _unit_at(self, now: float) -> float | None:
@@ -303,19 +311,40 @@ class Upkeep:
         if now >= at:
             self._health.unit_attempt(now, unit, self.settings.timeout)
             if unit in self._reads:
-                self._send_errand(unit, self._reads[unit])
+                self._send_errand(self._ask(unit, self._reads[unit]))
             return now
         return at
 
-    def _send_errand(self, unit: int, transaction: Transaction) -> None:
+    def _send_errand(self, errand: Coroutine[None, None, None]) -> None:
+        """Lets it go on beside the task, if none is under way."""
         if self._errand is None:
-            self._errand = asyncio.get_running_loop().create_task(self._run_errand(unit, transaction))
+            self._errand = asyncio.get_running_loop().create_task(self._run_errand(errand))
+        else:
+            errand.close()
 
-    async def _run_errand(self, unit: int, transaction: Transaction) -> None:
+    async def _run_errand(self, errand: Coroutine[None, None, None]) -> None:
         try:
-            await self._owner.errand(unit, transaction)
+            await errand
         except (LinkError, ExceptionReply):
             pass  # whoever carried it out has told `Health`
         finally:
             self._errand = None
             self._wake.set()
+
+    async def _ask(self, unit: int, transaction: Transaction) -> None:
+        await self._owner.errand(unit, transaction)
+
+    async def _try_together(self, unit: int, answered: Transaction) -> None:
+        """Finds out whether the device can do several requests at once."""
+        self._answered = None
+        window = self._pipelining.begin()
+        difference = None
+        try:
+            difference = await try_together(self._owner, unit, answered, window, self.settings.timeout)
+        except Mixed as mixed:
+            difference = str(mixed)
+            if self.usable:
+                self.replace("replies are mixed up")
+        finally:
+            self._pipelining.ended(window, difference)
+            self._owner.changed()

@@ -43,6 +43,18 @@ class Watched:
                 self.changed.clear()
                 await self.changed.wait()
 
+    async def proven(self) -> None:
+        """Waits until the trial of several requests at once has ended."""
+        window = self.channel.settings.window
+        async with asyncio.timeout(10):
+            while self.channel.window < window and "until the setting" not in self.reason:
+                await self.read()
+
+    @property
+    def reason(self) -> str:
+        """Why the window is not used."""
+        return str(self.channel.status()["window"].get("reason", ""))
+
     async def read(self, device_id: int = 1, unit: int = 1, lane: Lane = Lane.READ) -> bytes:
         async with self.channel.turn(lane, device_id) as turn:
             return await turn.transact(unit, READ)
@@ -126,8 +138,9 @@ async def test_no_more_requests_are_in_flight_than_the_window_allows(
         held.clear()
         return answers
 
-    plc.answer = hold
     one = watch(window=window, timeout=5.0)
+    await one.proven()
+    plc.answer = hold
     assert await asyncio.gather(*(one.read(n) for n in range(window * 10))) == [SEVEN] * window * 10
     assert most == window
 
@@ -377,8 +390,10 @@ async def test_a_broken_frame_fails_one_request_and_the_next_succeeds(plc: Any, 
 
 
 async def test_mixed_up_replies_end_the_sending_of_several_requests_at_once(plc: Any, watch: Open) -> None:
-    plc.answer = answering(lambda r: r.frame(b"\3\4\0\7\0\7"))
     one = watch(window=4, timeout=5.0)
+    await one.proven()
+    assert one.channel.window == 4
+    plc.answer = answering(lambda r: r.frame(b"\3\4\0\7\0\7"))
     with pytest.raises(BadReply):
         await one.read()
     in_flight = most = 0
@@ -394,6 +409,7 @@ async def test_mixed_up_replies_end_the_sending_of_several_requests_at_once(plc:
     plc.answer = count
     await asyncio.gather(*(one.read() for _ in range(8)))
     assert (most, plc.opened) == (1, 2)
+    assert "one request at a time" in one.reason
 
 
 # --- several units -----------------------------------------------------------------------------------------

@@ -30,7 +30,9 @@ def states():
 
 @pytest.fixture
 async def channels(states):
-    channels = Channels(lambda device, state, _reason: states.setdefault(device.id, []).append(state))
+    channels = Channels(
+        lambda device, state, _reason: states.setdefault(device.id, []).append(state), lambda: True
+    )
     yield channels
     for devices in list(channels._devices.values()):
         for device in list(devices.values()):
