@@ -141,11 +141,10 @@ async def _served(
         watch.cancel()
         await asyncio.wait([watch])
         await _drain(server, settings.drain)
-        if not server.router.fleet.waits_for_release:
-            await registry.run(lambda r: r.note_hosts_elsewhere(False))
         if host is not None:
             await host.close()
         await _keep_learned(registry, server)
+        await _note_orderly_end(registry, server)
         server.flush()
         server.stop()
 
@@ -186,6 +185,15 @@ async def _keep_learned(registry: RegistryThread, server: Server) -> None:
     except RegistryError as error:
         learning.outbox[:0] = news
         logger.warning("what devices have taught is not kept for now: %s", error)
+
+
+async def _note_orderly_end(registry: RegistryThread, server: Server) -> None:
+    """Lets the next broker begin at once: no host holds a PLC any more."""
+    try:
+        if not server.router.fleet.waits_for_release:
+            await registry.run(lambda r: r.note_hosts_elsewhere(False))
+    except RegistryError as error:
+        logger.warning("the next broker will wait for hosts that may be alive: %s", error)
 
 
 async def _watch(registry: RegistryThread, server: Server) -> None:
