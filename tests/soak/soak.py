@@ -41,7 +41,7 @@ from verdict import Case, Series
 
 CLIENTS = 2
 NUMBERS = 1_000_000  # of commands, for each client process
-WINDOWS, STORM, ENDURANCE = 0.3, 0.4, 0.3  # parts of the duration
+WINDOWS, STORM, ENDURANCE = 0.25, 0.35, 0.4  # parts of the duration
 SETTLE = 0.75  # seconds at the beginning of a window that belong to neither
 FIRED = 5000
 DEAD = 4 * BACKOFF_MAX  # seconds; by then the distance of the tries has grown to its cap

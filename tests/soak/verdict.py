@@ -109,7 +109,8 @@ class Case:
         for name, series in self.series.items():
             before, after, some, more = series.ends()
             flat = after <= max(before * GROWTH, before + GROWTH_FREE)
-            self._say(flat, f"memory of the {name}: {before:.1f} MiB, then {after:.1f} MiB")
+            course = " ".join(f"{median(part):.1f}" for part in _parts(series.memory, 8))
+            self._say(flat, f"memory of the {name}: {before:.1f} MiB, then {after:.1f} MiB ({course})")
             self._say(more <= some + DESCRIPTORS_FREE, f"descriptors of the {name}: {some}, then {more}")
         return all(kept for kept, _ in self.judged)
 
@@ -198,6 +199,12 @@ def _are_true(verdicts: set[str], begun: int, done: int) -> bool:
     if "executed" in verdicts:
         return begun == 1
     return "unknown" in verdicts or (begun, done) == (0, 0)
+
+
+def _parts(values: list[float], number: int) -> list[list[float]]:
+    """The values in so many parts of equal length; what does not fill one is left out."""
+    size = max(1, len(values) // number)
+    return [values[i * size : (i + 1) * size] for i in range(min(number, len(values)))]
 
 
 def percentile(values: list[float], part: float) -> float:
