@@ -14,6 +14,7 @@ import typer
 from .calling import call, read, write
 from .demo import demo
 from .devices import app as device_app
+from .doctor import doctor
 from .profiles import app as profiles_app
 from .serving import host, serve
 from .simulating import simulate
@@ -59,6 +60,7 @@ app.command("simulate", rich_help_panel=SERVING)(simulate)
 app.command("apply", rich_help_panel=SITE)(apply)
 app.command("export", rich_help_panel=SITE)(export)
 app.add_typer(device_app, name="device", rich_help_panel=SITE)
+app.command("doctor", rich_help_panel=SITE)(doctor)
 app.add_typer(profiles_app, name="profiles", rich_help_panel=SITE)
 app.command("call", rich_help_panel=CALLING)(call)
 app.command("read", rich_help_panel=CALLING)(read)

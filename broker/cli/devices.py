@@ -90,7 +90,7 @@ def show(
 
         with registry_of(registry, config) as opened:
             content = opened.snapshot()
-        form = _find(content.devices, device)
+        form = find_device(content.devices, device)
         profile = profile_form(form["profile"], content.profiles)
         state = _row(compile_device(form), *_live(broker, config))
         if as_json:
@@ -148,7 +148,7 @@ def remove(
         from .records import registry_of
 
         with registry_of(registry, config) as opened:
-            name = _find(opened.snapshot().devices, device)["name"]
+            name = find_device(opened.snapshot().devices, device)["name"]
             opened.remove(name)
         render.print_done({"device": name, "removed": True}, f"{name} is removed", as_json)
 
@@ -180,7 +180,7 @@ def relearn(
         from .records import registry_of
 
         with registry_of(registry, config) as opened:
-            name = None if device is None else _find(opened.snapshot().devices, device)["name"]
+            name = None if device is None else find_device(opened.snapshot().devices, device)["name"]
             names = opened.relearn(name)
         what = name or f"{len(names)} devices"
         render.print_done({"devices": names, "relearn": True}, f"{what} will be learned anew", as_json)
@@ -193,7 +193,7 @@ def _set_enabled(
         from .records import registry_of
 
         with registry_of(registry, config) as opened:
-            name = _find(opened.snapshot().devices, device)["name"]
+            name = find_device(opened.snapshot().devices, device)["name"]
             opened.set_enabled(name, enabled)
         render.print_done({"device": name, "enabled": enabled}, f"{name} is {_WORDS[enabled]}", as_json)
 
@@ -201,7 +201,12 @@ def _set_enabled(
 _WORDS = {True: "enabled", False: "disabled"}
 
 
-def _find(forms: Iterable[Form], device: str) -> Form:
+def find_device(forms: Iterable[Form], device: str) -> Form:
+    """The definition of the device with this name or id.
+
+    Raises:
+        CommandFailed: there is none.
+    """
     known = list(forms)
     for form in known:
         if device_of(device) in (form["id"], form["name"]):

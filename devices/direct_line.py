@@ -1,0 +1,91 @@
+"""A connection of one's own to a device, for the checks of `plcmq doctor`.
+
+Strategy: a `Link` and nothing above it. There is at most one at any time: the old one is closed, with FIN,
+before the next is opened. It must not be used while a broker serves the endpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from .doctor import Finding, Verdict
+from .link import Link, LinkError, NotSent
+from .modbus import Identification, Transaction, read
+from .model import Device, Table
+from .tcp import explain
+
+
+class DirectLine:
+    """Asks a device over a connection of its own, from `async with` to its end."""
+
+    is_own = True
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._link: Link | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def connect(self) -> list[Finding]:
+        """Closes what is open, resolves the name, and connects."""
+        await self._close()
+        endpoint = self._device.endpoint
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            return [Finding("name", Verdict.FAIL, f"{endpoint.host}: {explain(error)}")]
+        addresses = ", ".join(dict.fromkeys(str(address[4][0]) for address in found))
+        text = "an address, no name" if addresses == endpoint.host else f"{endpoint.host} is {addresses}"
+        findings = [Finding("name", Verdict.OK, text)]
+        started = loop.time()
+        try:
+            await self._open()
+        except LinkError as error:
+            return [*findings, Finding("tcp", Verdict.FAIL, error.reason)]
+        took = (loop.time() - started) * 1000
+        return [*findings, Finding("tcp", Verdict.OK, f"connected to {endpoint} in {took:.1f} ms")]
+
+    async def read(self, table: Table, address: int, count: int) -> bytes:
+        """One read. A connection that the device has closed is opened anew."""
+        return await self._transact(read(table, address, count))
+
+    async def identify(self) -> Mapping[str, str]:
+        """The identification, over as many requests as it takes."""
+        found = Identification()
+        while not found.complete:
+            found.add(await self._transact(found.request()))
+        return found.objects
+
+    async def pause(self, seconds: float) -> None:
+        """Waits."""
+        await asyncio.sleep(seconds)
+
+    async def _transact(self, request: Transaction) -> bytes:
+        if self._link is None or not self._link.is_open:
+            await self._close()
+            await self._open()
+        if self._link is None:
+            raise NotSent("not connected")
+        return await self._link.transact(self._device.unit, request, self._device.link.timeout)
+
+    async def _open(self) -> None:
+        settings = self._device.link
+        self._link = await Link.open(
+            self._device.endpoint, settings.connect_timeout, any_unit=settings.any_unit
+        )
+
+    async def _close(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
