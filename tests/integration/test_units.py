@@ -18,18 +18,21 @@ UNITS = range(1, 9)
 DEAD, LIVING = 8, range(1, 8)
 DELAY, TIMEOUT = 0.003, 0.1  # seconds
 ROUNDS = 120
+WRITE = 6  # function code
 LINK = {"timeout": TIMEOUT, "backoff_max": 0.5}
 
 
 class Units(Fault):
-    """No fault: counts the requests of each unit."""
+    """No fault: counts the requests of each unit, and writes down which were writes."""
 
     def __init__(self):
         super().__init__()
         self.requests = Counter()
+        self.writes = []
 
     def before(self, exchange):
         self.requests[exchange.unit] += 1
+        self.writes.append(exchange.function == WRITE)
 
 
 @asynccontextmanager
@@ -112,3 +115,22 @@ async def test_a_unit_that_the_gateway_calls_silent_is_no_fault_of_the_connectio
             assert codes == ["device_error", "device_error", "device_down"]
             await asyncio.gather(*(read(client, number) for number in LIVING))
         assert plc.evidence.sockets.opened == 1
+
+
+async def test_a_command_goes_before_the_reads_of_all_units(plant):
+    """Its second write comes right behind its first, or behind the one read that was under way then."""
+    async with gateway(plant) as (_plc, client, units):
+        stop = asyncio.Event()
+
+        async def poll(number):
+            while not stop.is_set():
+                await read(client, number)
+
+        polling = [asyncio.create_task(poll(number)) for number in UNITS for _ in range(2)]
+        for number in range(1, 11):
+            await client.request("stroke", {"number": number}, device="press-1")
+        stop.set()
+        await asyncio.gather(*polling)
+    places = [place for place, is_write in enumerate(units.writes) if is_write]
+    assert len(places) == 20
+    assert all(second - first <= 2 for first, second in zip(places[::2], places[1::2], strict=True))
