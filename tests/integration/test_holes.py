@@ -81,3 +81,16 @@ async def test_a_redefinition_keeps_the_holes_and_learning_is_no_redefinition(pl
                 await asyncio.sleep(0.01)
         assert await exceptions_of_a_read(client, plc) == 0
         assert await in_registry(plant, Registry.revision) == revision + 1
+
+
+async def test_a_host_in_another_process_keeps_and_forgets_holes_too(plant, plc, programs):
+    async with plant.broker(in_process_host=False) as serving, plant.client() as client:
+        await programs("host", "--broker", serving.host_bind, "--name", "north", ready=False)
+        async with asyncio.timeout(20):
+            while (await client.devices())["devices"][0]["state"] != "up":
+                await asyncio.sleep(0.02)
+        assert await exceptions_of_a_read(client, plc) > 0
+        assert await exceptions_of_a_read(client, plc) == 0
+        await in_registry(plant, lambda r: r.relearn("press-1"))
+        await until_asked_again(client, plc)
+        assert await exceptions_of_a_read(client, plc) == 0
