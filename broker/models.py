@@ -12,6 +12,7 @@ PostgreSQL's type would lose.
 from __future__ import annotations
 
 import asyncio
+import time
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,7 @@ _PRAGMAS: Final = {
     "wal_autocheckpoint": 1000,  # pages
     "journal_size_limit": 64 * 1024 * 1024,
 }
+_OPEN_AGAIN: Final = 0.02  # seconds between two tries to open a file that is locked
 _CONNECT_TIMEOUT: Final = 5  # seconds; PostgreSQL counts whole ones
 
 
@@ -206,14 +208,28 @@ class Connection:
         refuse_event_loop()
         try:
             if self._db.is_closed():
-                self._look_before_opening()
-                self._db.connect()
+                self._open()
             with self._db.atomic(self._isolation(write)):
                 yield self._db
         except PeeweeException as error:
             if isinstance(error, OperationalError | InterfaceError):
                 self._db.close()
             raise RegistryError(self._explain(error)) from error
+
+    def _open(self) -> None:
+        """Opens the connection. SQLite itself does not wait while another program turns a new file to WAL."""
+        self._look_before_opening()
+        until = time.monotonic() + self._timeout
+        while True:
+            try:
+                self._db.connect()
+            except OperationalError as error:
+                self._db.close()
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(_OPEN_AGAIN)
+            else:
+                return
 
     def _isolation(self, write: bool) -> str:
         if self.is_postgresql:
