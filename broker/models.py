@@ -12,8 +12,8 @@ PostgreSQL's type would lose.
 from __future__ import annotations
 
 import asyncio
-import time
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
