@@ -324,6 +324,7 @@ class Channel:
             self.latency.note(now - started)
             if error.code == GATEWAY_NO_ANSWER:
                 self._health.unit_unreachable(now, unit, patience)
+                self._upkeep.wake()
             else:
                 self._health.answered(unit)
         elif isinstance(error, BadReply):

@@ -309,6 +309,8 @@ class Upkeep:
             return None
         at, unit = due
         if now >= at:
+            if self._errand is not None:
+                return None  # its end wakes us
             self._health.unit_attempt(now, unit, self.settings.timeout)
             if unit in self._reads:
                 self._send_errand(self._ask(unit, self._reads[unit]))

@@ -461,6 +461,27 @@ async def test_a_silent_unit_is_found_when_it_comes_back(plc: Any, watch: Open) 
     assert plc.opened == 1
 
 
+async def test_units_that_their_gateway_gives_up_are_found_when_they_come_back(plc: Any, watch: Open) -> None:
+    dead = False
+
+    async def perhaps(request: Any) -> bytes | None:
+        return request.refuse(11) if request.unit in (2, 3) and dead else request.good()
+
+    plc.answer = perhaps
+    one = watch(units=(1, 2, 3), timeout=10 * MS, backoff_max=10 * MS)
+    assert await one.read(1, 1) == SEVEN
+    dead = True
+    for unit in (2, 3) * 2:
+        with pytest.raises(ExceptionReply):
+            await one.read(unit, unit)
+    assert [one.channel.standing(unit)[0] for unit in (1, 2, 3)] == [State.UP, State.DOWN, State.DOWN]
+    dead = False
+    async with asyncio.timeout(10):
+        while State.DOWN in {one.channel.standing(unit)[0] for unit in (2, 3)}:
+            await asyncio.sleep(10 * MS)
+    assert plc.opened == 1
+
+
 async def test_if_no_unit_answers_the_connection_is_replaced(plc: Any, watch: Open) -> None:
     plc.answer = answering(*[silent] * 3)
     one = watch(units=(1, 2, 3))
