@@ -19,6 +19,7 @@ from .protocol import Codec
 from .replies import Reply
 from .retry import Retry
 from .sync import Connection, get_conn
+from .watching import WatchEvent
 
 __all__ = [
     "AsyncConnection",
@@ -36,6 +37,7 @@ __all__ = [
     "Reply",
     "Retry",
     "Unavailable",
+    "WatchEvent",
     "connect",
     "get_conn",
 ]

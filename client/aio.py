@@ -18,11 +18,12 @@ import math
 import select
 import time
 import warnings
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
 from . import calls
+from .aio_watch import watch_events
 from .bound import BoundDevice
 from .endpoint import DEFAULT_ENDPOINT, endpoint_of
 from .errors import BrokerUnreachable, Code, PlcmqError
@@ -30,8 +31,9 @@ from .protocol import DEFAULT_TIMEOUT, Codec
 from .pump import Pump
 from .replies import Reply
 from .retry import Attempts, Retry
-from .session import GRACE, Session, closed_error, request_map
+from .session import GRACE, Call, Session, closed_error, request_map
 from .transport import process_context
+from .watching import WATCH_TTL, WatchEvent, Watching, watch_args
 
 CONNECT_TIMEOUT: Final = 2.0  # seconds
 
@@ -221,6 +223,35 @@ class AsyncConnection:
         """Writes tags, in the order given; `verify` reads them back and compares."""
         await self.request("write", calls.write_args(values, verify), device=device)
 
+    def watch(
+        self,
+        device: str | int,
+        tags: str | Sequence[str],
+        *,
+        interval: float | None = None,
+        deadband: Mapping[str, float] | None = None,
+        ttl: float = WATCH_TTL,
+    ) -> AsyncGenerator[WatchEvent, None]:
+        """The values of tags now, and then whatever changes, for as long as events are taken.
+
+        It ends at the broker when the generator is closed: at once under `contextlib.aclosing` or when its
+        task is cancelled, and soon after a plain `async for` was left. A slow consumer gets the newest of
+        everything in one event. A watch that ends at the other side is taken up again.
+
+        Args:
+            interval: seconds between two looks; None leaves it to the host.
+            deadband: by tag, the change of a number that is not worth an event.
+            ttl: seconds that the watch outlives its consumer, should that vanish, and that the consumer may
+                take for one event.
+
+        Raises:
+            Rejected: it cannot be watched, such as for an unknown tag.
+            PlcmqError: the connection was closed.
+        """
+        timeout = min(self._timeout, ttl)
+        watching = Watching(watch_args(tags, interval, deadband, ttl))
+        return watch_events(watching, device, self._session, lambda message: self._begin(message, timeout))
+
     async def describe(self, device: str | int) -> Any:
         """The device's profile, its tags, and its actions with JSON Schemas of their arguments."""
         return await self.request("describe", device=device)
@@ -258,23 +289,27 @@ class AsyncConnection:
     # --- the way of a request ---
 
     async def _exchange(self, message: dict[str, Any], timeout: float, grace: float) -> Reply:
-        pump, loop = self._pump, self._loop
-        if pump is None or loop is None:
-            raise closed_error(self.endpoint)
-        call = self._session.start(message, timeout, loop.create_future(), time.monotonic(), grace)
+        call = self._begin(message, timeout, grace)
         try:
-            pump.send_waiting()
-            if not self._reading:
-                # The send may have swallowed the edge of a reply.
-                self._reading = True
-                loop.call_soon(self._read)
-            if self._session.wake_at < self._sweep_at:
-                self._schedule_sweep()
             await call.waiter
         finally:
             self._session.forget(call)
         assert call.reply is not None  # what wakes a waiter has set the reply
         return call.reply
+
+    def _begin(self, message: dict[str, Any], timeout: float, grace: float = GRACE) -> Call[_Future]:
+        pump, loop = self._pump, self._loop
+        if pump is None or loop is None:
+            raise closed_error(self.endpoint)
+        call = self._session.start(message, timeout, loop.create_future(), time.monotonic(), grace)
+        pump.send_waiting()
+        if not self._reading:
+            # The send may have swallowed the edge of a reply.
+            self._reading = True
+            loop.call_soon(self._read)
+        if self._session.wake_at < self._sweep_at:
+            self._schedule_sweep()
+        return call
 
     def _read(self) -> None:
         pump, loop = self._pump, self._loop

@@ -5,11 +5,12 @@ Strategy: a view, not a copy: it adds the device to every request and holds noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Protocol
 
 from . import calls
 from .retry import Retry
+from .watching import WATCH_TTL, WatchEvent
 
 
 class Requester(Protocol):
@@ -26,6 +27,18 @@ class Requester(Protocol):
         retry: bool | Retry = False,
     ) -> Any:
         """Asks a device for an action, and returns its result."""
+        ...
+
+    def watch(
+        self,
+        device: str | int,
+        tags: str | Sequence[str],
+        *,
+        interval: float | None = None,
+        deadband: Mapping[str, float] | None = None,
+        ttl: float = WATCH_TTL,
+    ) -> AsyncGenerator[WatchEvent, None]:
+        """The values of tags, and then what changes."""
         ...
 
 
@@ -60,6 +73,17 @@ class BoundDevice:
     async def write(self, values: Mapping[str, Any], verify: bool | None = None) -> None:
         """Writes tags, as `AsyncConnection.write`."""
         await self.request("write", calls.write_args(values, verify))
+
+    def watch(
+        self,
+        tags: str | Sequence[str],
+        *,
+        interval: float | None = None,
+        deadband: Mapping[str, float] | None = None,
+        ttl: float = WATCH_TTL,
+    ) -> AsyncGenerator[WatchEvent, None]:
+        """The values of tags, and then what changes, as `AsyncConnection.watch`."""
+        return self.connection.watch(self.device, tags, interval=interval, deadband=deadband, ttl=ttl)
 
     async def describe(self) -> Any:
         """What the device can do."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, Final, Generic, TypeVar
 
@@ -121,8 +121,9 @@ class Session(Generic[Waiter]):
     Attributes:
         pending: the calls that wait, in the order they started.
         wake_at: when `expire` is due next; infinite while nothing waits.
-        dropped: messages that were no reply to a waiting call, such as the late reply to one that has
-            expired.
+        subscribers: what is to hear the events of a `watch`, by the id of its request.
+        closed: whether it was abandoned.
+        dropped: messages that were for nobody, such as the late reply to a call that has expired.
     """
 
     def __init__(self, endpoint: str, codec: Codec = Codec.MSGPACK) -> None:
@@ -130,6 +131,8 @@ class Session(Generic[Waiter]):
         self.codec = codec
         self.pending: dict[RequestId, Call[Waiter]] = {}
         self.wake_at = math.inf
+        self.subscribers: dict[RequestId, Callable[[Mapping[str, Any]], None]] = {}
+        self.closed = False
         self.dropped = 0
         self._unsent: deque[Call[Waiter]] = deque()
         self._ids = count(1)
@@ -195,18 +198,29 @@ class Session(Generic[Waiter]):
     # --- in ---
 
     def feed(self, body: bytes) -> Call[Waiter] | None:
-        """Takes in a message. The call that it answers, or None: then it was for nobody (any more)."""
+        """Takes in a message. The call that it answers; None if it is an event, which its subscriber gets,
+        or for nobody (any more)."""
         try:
             reply = parse_reply(body)
         except ValueError:
             self.dropped += 1
             return None
-        call = None if isinstance(reply, Event) else self.pending.pop(reply.id, None)
-        if call is None or isinstance(reply, Event):
+        if isinstance(reply, Event):
+            self._feed_event(reply)
+            return None
+        call = self.pending.pop(reply.id, None)
+        if call is None:
             self.dropped += 1
             return None
         call.reply = reply
         return call
+
+    def _feed_event(self, event: Event) -> None:
+        subscriber = self.subscribers.get(event.id)
+        if subscriber is None:
+            self.dropped += 1
+        else:
+            subscriber(event.content)
 
     # --- giving up ---
 
@@ -229,10 +243,14 @@ class Session(Generic[Waiter]):
             del self.pending[call.id]
 
     def abandon(self) -> list[Call[Waiter]]:
-        """The connection is being closed: every call that still waits gets an error that says so."""
+        """The connection is being closed: every call that still waits gets an error that says so, and
+        every watch ends."""
+        self.closed = True
         calls = list(self.pending.values())
         for call in calls:
             self._end(call, self._closed(call))
+        for subscriber in list(self.subscribers.values()):
+            subscriber({"ended": "the connection was closed"})
         self._unsent.clear()
         self.wake_at = math.inf
         return calls

@@ -48,6 +48,7 @@ class FakeBroker:
         self.requests: list[Request] = []
         self.held: queue.Queue[Request] = queue.Queue()
         self._held: list[tuple[tuple[bytes, ...], Request]] = []
+        self._watching: list[tuple[tuple[bytes, ...], Request]] = []
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._context = new_context()
         self._socket = bind_router(self._context, endpoint)
@@ -70,6 +71,15 @@ class FakeBroker:
     def release(self) -> None:
         """Answers what was held."""
         self._do(self._answer_held)
+
+    def tell(self, *contents: dict[str, object]) -> None:
+        """Sends events to whoever asked for a `watch` last."""
+        self._do(lambda: self._tell(contents))
+
+    def _tell(self, contents: tuple[dict[str, object], ...]) -> None:
+        envelope, request = self._watching[-1]
+        for content in contents:
+            self._send(envelope, encode(request.codec, {"id": request.id, "event": content}))
 
     def _do(self, job: Callable[[], None]) -> None:
         self._jobs.put(job)
@@ -103,6 +113,8 @@ class FakeBroker:
             self._send(envelope, encode(bad.codec, failure_map(bad.id, bad.error)))
             return
         self.requests.append(request)
+        if request.action == "watch":
+            self._watching.append((envelope, request))
         answer = self.answers.get(request.action, echo)
         try:
             result = answer(request)
