@@ -81,6 +81,7 @@ class Keyed:
     handed_over: bool = False
     reply: Content | None = None  # known, and about to be on record
     joined: list[Pending] = field(default_factory=list)  # the same again; they wait for the reply
+    rivals: list[Rival] = field(default_factory=list)  # until the journal has told whose key it is
 
     @property
     def id(self) -> KeyId:
@@ -91,6 +92,15 @@ class Keyed:
     def waiting(self) -> list[Pending]:
         """All who wait for its reply."""
         return [self.first, *self.joined]
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another request with the key of one that is not on record yet: the key may turn out to be its own."""
+
+    digest: str
+    pending: Pending
+    job: Job
 
 
 def digest_of(device: int, action: str, rqargs: Mapping[str, Any]) -> str:
@@ -129,10 +139,13 @@ class KeyedCommands:
         if keyed is None:
             keyed = self._open[key] = self._by_job[job.id] = Keyed(Begin(key, digest), pending, job)
             self.outbox.append(keyed.begin)
-        elif keyed.begin.digest != digest:
+        elif keyed.begin.digest == digest:
+            keyed.joined.append(pending)
+            self._by_job[job.id] = keyed
+        elif keyed.handed_over:
             raise _conflict(key)
         else:
-            keyed.joined.append(pending)
+            keyed.rivals.append(Rival(digest, pending, job))
             self._by_job[job.id] = keyed
 
     def is_under_way(self, job: int) -> bool:
@@ -204,25 +217,40 @@ class KeyedCommands:
                 if isinstance(order, Finish) and keyed is not None and keyed.reply is order.reply:
                     self._end(keyed, order.reply)
             elif keyed is not None and keyed.begin is order:
-                self._end(keyed, _content(_no_journal(reason)))
+                content = _content(_no_journal(reason))
+                for rival in self._take_rivals(keyed):
+                    self._answer(rival.pending, content, False)
+                self._end(keyed, content)
         self.outbox[:0] = again
 
     # --- pieces ------------------------------------------------------------------------------------
 
     def _begun(self, keyed: Keyed) -> None:
         keyed.handed_over = True
+        for rival in self._take_rivals(keyed):
+            self._answer(rival.pending, _content(_conflict(keyed.id)), False)
         self._hand_over(keyed.first, keyed.job)
 
     def _found(self, order: Begin, record: Record, keyed: Keyed | None) -> None:
-        content = record.reply
-        replayed = content is not None
-        if record.digest != order.digest:
-            content, replayed = _content(_conflict(order.id)), False
-        elif content is None:
-            content = _content(_lost())
-            self.outbox.append(Finish(order.id, content))
-        if keyed is not None:
-            self._end(keyed, content, replayed=replayed)
+        """The key was on record before: whoever asks for what it stands for gets its reply."""
+        reply = record.reply
+        if reply is None:
+            reply = _content(_lost())
+            self.outbox.append(Finish(order.id, reply))
+        if keyed is None:
+            return
+        conflict, replayed = _content(_conflict(order.id)), record.reply is not None
+        for rival in self._take_rivals(keyed):
+            is_same = rival.digest == record.digest
+            self._answer(rival.pending, reply if is_same else conflict, is_same and replayed)
+        is_same = order.digest == record.digest
+        self._end(keyed, reply if is_same else conflict, replayed=is_same and replayed)
+
+    def _take_rivals(self, keyed: Keyed) -> list[Rival]:
+        rivals, keyed.rivals = keyed.rivals, []
+        for rival in rivals:
+            self._by_job.pop(rival.job.id, None)
+        return rivals
 
     def _end(self, keyed: Keyed, content: Content, *, replayed: bool = False) -> None:
         self._close(keyed)
@@ -232,7 +260,9 @@ class KeyedCommands:
     def _leave(self, keyed: Keyed, job: int) -> None:
         """One of those who wait has been answered otherwise: its time is up."""
         self._by_job.pop(job, None)
-        if keyed.job.id != job:
+        if any(rival.job.id == job for rival in keyed.rivals):
+            keyed.rivals = [rival for rival in keyed.rivals if rival.job.id != job]
+        elif keyed.job.id != job:
             keyed.joined = [pending for pending in keyed.joined if pending.job != job]
         elif keyed.joined:
             keyed.first = keyed.joined.pop(0)
@@ -241,6 +271,8 @@ class KeyedCommands:
             del self._open[keyed.id]
             if keyed.begin in self.outbox:
                 self.outbox.remove(keyed.begin)  # the journal has not seen it yet
+            for rival in self._take_rivals(keyed):
+                self.start(keyed.id, rival.digest, rival.pending, rival.job)
 
     def _close(self, keyed: Keyed) -> None:
         self._open.pop(keyed.id, None)

@@ -148,8 +148,43 @@ def test_another_request_with_the_key_is_a_conflict():
 def test_a_conflict_is_told_at_once_while_the_first_is_under_way():
     broker = Broker()
     broker.write(5)
+    broker.journal()
     broker.write(6)
     assert broker.reply()["error"]["code"] == "key_conflict"
+
+
+def test_of_two_that_claim_a_key_at_once_the_second_hears_of_the_conflict_when_the_first_is_on_record():
+    broker = Broker()
+    broker.write(5)
+    broker.write(6, id=2)
+    assert broker.replies() == []
+    broker.journal()
+    reply = broker.reply()
+    assert (reply["id"], reply["error"]["code"]) == (2, "key_conflict")
+
+
+def test_a_key_belongs_to_whom_the_journal_says_and_not_to_whoever_asks_first_after_a_crash():
+    before = Broker()
+    before.executed(5)
+    after = Broker(before.shelf, first_job=1000)
+    after.write(6, id=2)
+    after.write(5, id=3)
+    after.journal()
+    replies = {reply["id"]: reply for reply in after.replies()}
+    assert replies[2]["error"]["code"] == "key_conflict"
+    assert replies[3]["replayed"] is True
+
+
+def test_who_waits_for_a_key_gets_it_when_the_first_gives_up():
+    broker = Broker()
+    broker.write(5, timeout=1)
+    broker.write(6, id=2)
+    broker.now += 1.1
+    broker.router.tick(broker.now)
+    assert broker.reply()["error"]["code"] == "expired"
+    broker.journal()
+    (job,) = broker.jobs()
+    assert job.args["values"] == {"size": 6}
 
 
 def test_a_duplicate_waits_for_the_first_and_gets_its_reply():
