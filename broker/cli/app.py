@@ -19,6 +19,7 @@ from .profiles import app as profiles_app
 from .serving import host, serve
 from .simulating import simulate
 from .site import apply, export
+from .watching import watch
 
 app = typer.Typer(
     name="plcmq",
@@ -65,3 +66,4 @@ app.add_typer(profiles_app, name="profiles", rich_help_panel=SITE)
 app.command("call", rich_help_panel=CALLING)(call)
 app.command("read", rich_help_panel=CALLING)(read)
 app.command("write", rich_help_panel=CALLING)(write)
+app.command("watch", rich_help_panel=CALLING)(watch)
