@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
 from .doctor import Finding, Verdict
-from .link import Link, LinkError, NotSent
+from .link import Link, LinkError
 from .modbus import Identification, Transaction, read
 from .model import Device, Table
 from .tcp import explain
+from .trial import Mixed, try_together
 
 
 class DirectLine:
@@ -67,23 +69,46 @@ class DirectLine:
             found.add(await self._transact(found.request()))
         return found.objects
 
+    async def together(self, table: Table, address: int, width: int, window: int) -> str | None:
+        """Whether reads that are sent all at once are answered as they are one at a time."""
+        await self._stand()
+        answered, patience = read(table, address, width), self._device.link.timeout
+        try:
+            return await try_together(self, self._device.unit, answered, window, patience)
+        except Mixed as mixed:
+            await self._close()
+            return str(mixed)
+
+    async def errand(self, unit: int, transaction: Transaction) -> bytes:
+        """One request of a trial, alone."""
+        return await (await self._stand()).transact(unit, transaction, self._device.link.timeout)
+
+    @asynccontextmanager
+    async def whole_link(self) -> AsyncIterator[Link]:
+        """The connection, for requests of a trial that go out all at once; it is nobody else's."""
+        yield await self._stand()
+
     async def pause(self, seconds: float) -> None:
         """Waits."""
         await asyncio.sleep(seconds)
 
     async def _transact(self, request: Transaction) -> bytes:
-        if self._link is None or not self._link.is_open:
-            await self._close()
-            await self._open()
-        if self._link is None:
-            raise NotSent("not connected")
-        return await self._link.transact(self._device.unit, request, self._device.link.timeout)
+        return await self.errand(self._device.unit, request)
 
-    async def _open(self) -> None:
+    async def _stand(self) -> Link:
+        """The connection, opened anew where the device has closed it."""
+        link = self._link
+        if link is None or not link.is_open:
+            await self._close()
+            link = await self._open()
+        return link
+
+    async def _open(self) -> Link:
         settings = self._device.link
-        self._link = await Link.open(
+        self._link = link = await Link.open(
             self._device.endpoint, settings.connect_timeout, any_unit=settings.any_unit
         )
+        return link
 
     async def _close(self) -> None:
         link, self._link = self._link, None

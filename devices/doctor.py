@@ -25,6 +25,7 @@ READS: Final = 20  # of which the latency is told
 PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0)  # seconds that a device may want between requests
 PAUSE_READS: Final = 4  # with each of them
 DELAYS: Final = (0.25, 0.5, 1.0, 2.0, 3.0)  # seconds that a device may want after connecting
+WINDOWS: Final = (8, 4, 2)  # requests at once that are tried
 SLOW: Final = 0.5  # part of the timeout beyond which the 95th percentile leaves too little room
 MEASURED: Final = frozenset({"max_registers", "request_gap", "connect_delay"})
 GATEWAY: Final = {10: "the gateway has no path to it", 11: "the gateway had no answer from it"}
@@ -77,6 +78,9 @@ class Line(Protocol):
 
     async def identify(self) -> Mapping[str, str]:
         """The identification; raises ExceptionReply or LinkError."""
+
+    async def together(self, table: Table, address: int, width: int, window: int, /) -> str | None:
+        """What is different when reads are sent all at once; empty: nothing; None: it is not tried here."""
 
     async def pause(self, seconds: float) -> None:
         """Waits."""
@@ -144,6 +148,7 @@ class Doctor:
             await self._latency()
             await self._identification()
             await self._limits()
+            await self._window()
             await self._orders()
             self._found.preset = self._preset()
         return self._found
@@ -283,6 +288,26 @@ class Doctor:
         else:
             self._found.link["max_registers"] = works
             self._note("limits", Verdict.WARN, f"at most {works} registers in one read (then: {why})")
+
+    async def _window(self) -> None:
+        """How many requests at once are answered as well as one at a time; only for who opts in."""
+        if self._pause:
+            return  # it wants pauses between requests, so one at a time it is
+        difference: str | None = None
+        for window in WINDOWS:
+            try:
+                difference = await self._line.together(
+                    self._probe.table, self._probe.address, self._probe.width, window
+                )
+            except LinkError as error:
+                difference = error.reason
+            if difference is None:
+                return
+            if not difference:
+                text = f"{window} requests at once are answered well (`window: {window}` would use it)"
+                self._note("window", Verdict.OK, text)
+                return
+        self._note("window", Verdict.OK, f"one request at a time ({difference})")
 
     async def _orders(self) -> None:
         """The value of the tag in all four orders."""

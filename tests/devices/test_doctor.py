@@ -6,7 +6,7 @@ from plcmq.devices.direct_line import DirectLine
 from plcmq.devices.doctor import Doctor, Verdict, probe_of, readings
 from plcmq.devices.model import Device, LinkSettings, Order, Profile, Table, Tag, Type
 from plcmq.devices.simulator.gateway import DeadUnit
-from plcmq.devices.simulator.pace import MinGap, WarmUp
+from plcmq.devices.simulator.pace import InFlight, MinGap, WarmUp
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.simulator.traps import Hole, MaxRegisters, NoFunction
 
@@ -131,3 +131,15 @@ def test_a_profile_without_registers_is_probed_at_its_beginning():
 
 def test_verdicts_are_words():
     assert [str(verdict) for verdict in Verdict] == ["ok", "warn", "fail"]
+
+
+async def test_a_device_that_answers_several_requests_at_once_is_found_out(plc):
+    found, _ = await examine(plc)
+    assert "8 requests at once" in next(f.text for f in found.findings if f.check == "window")
+    assert "window" not in found.link, "that is for people to choose"
+
+
+async def test_a_device_that_drops_what_is_too_much_at_once_keeps_one_at_a_time(plc):
+    with plc.fault(InFlight(limit=1)):
+        found, _ = await examine(plc)
+    assert "one request at a time" in next(f.text for f in found.findings if f.check == "window")

@@ -54,7 +54,7 @@ async def test_with_black_holes_among_them_the_other_devices_go_on_without_an_er
             stop.set()
             await asyncio.gather(*bothering)
         assert {error.outcome for error in failed} == {"not_executed"}
-        assert {error.code for error in failed} == {"timeout", "device_down"}
+        assert {error.code for error in failed} <= {"timeout", "device_down"}
         for number in range(8):
             await read(client, number, retry=True)
         assert {plc.evidence.sockets.peak for plc in plcs} == {1}
