@@ -47,6 +47,7 @@ class FakeBroker:
         }
         self.requests: list[Request] = []
         self.held: queue.Queue[Request] = queue.Queue()
+        self.watched: queue.Queue[Request] = queue.Queue()
         self._held: list[tuple[tuple[bytes, ...], Request]] = []
         self._watching: list[tuple[tuple[bytes, ...], Request]] = []
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -115,6 +116,7 @@ class FakeBroker:
         self.requests.append(request)
         if request.action == "watch":
             self._watching.append((envelope, request))
+            self.watched.put(request)
         answer = self.answers.get(request.action, echo)
         try:
             result = answer(request)

@@ -16,6 +16,7 @@ from contextlib import aclosing
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -173,16 +174,14 @@ class Board:
         self._overruns += event.overruns
         self._restarts += event.restarted
 
-    def table(self) -> Table:
-        """The table as it is now."""
+    def table(self) -> Group:
+        """The table as it is now, and what there is to say about it."""
         table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
         for head in ("TAG", "VALUE", "UNIT", "AGE", "CHANGED"):
             table.add_column(head, no_wrap=head != "VALUE", overflow="fold")
         for tag in self._tags:
             table.add_row(*self._row(tag))
-        table.caption = self._caption()
-        table.caption_justify = "left"
-        return table
+        return Group(table, self._caption())
 
     def _row(self, tag: str) -> tuple[Text, ...]:
         at = self._changed.get(tag)

@@ -2,9 +2,21 @@
 
 import asyncio
 import json
+from contextlib import aclosing
+from itertools import pairwise
 
 import pytest
 import zmq
+from plcmq.client import connect
+from plcmq.devices.simulator.fault import Fault
+from plcmq.devices.site.compile import compile_site
+from plcmq.devices.site.content import SiteContent
+
+TAGS = 1000
+WATCHERS = 50
+POLLS = 15
+SPANS = 8  # requests for a thousand registers, at 125 each
+WRITE = 6  # function code
 
 
 class Listener:
@@ -101,3 +113,160 @@ async def test_a_watcher_that_is_gone_is_not_polled_for(plant, press):
     await client.read("press-1", "state")
     await asyncio.sleep(0.3)
     assert plc.evidence.requests == before + 1
+
+
+# --- a thousand tags, fifty watchers -------------------------------------------------------------------
+
+
+class Counter(Fault):
+    """No fault: the first register changes whenever it is read; notes the functions in their order."""
+
+    def __init__(self, unit):
+        super().__init__()
+        self.unit = unit
+        self.functions = []
+
+    def before(self, exchange):
+        self.functions.append(exchange.function)
+        if exchange.pdu[:3] == b"\x03\x00\x00":
+            self.unit.holding[0] += 1
+
+
+NAMES = [f"t{i}" for i in range(TAGS)]
+
+
+@pytest.fixture
+async def wide(plant):
+    """A press with a thousand tags and a command of five writes: `(plc, client, counter)`."""
+    tags = {name: {"address": f"holding:{i}", "type": "uint16"} for i, name in enumerate(NAMES)}
+    tags["out"] = {"address": "holding:5000", "type": "uint16", "access": "rw"}
+    actions = {"go": {"steps": [{"write": {"out": value}} for value in range(1, 6)]}}
+    plant.content = SiteContent({"press": {"tags": tags, "actions": actions}})
+    plant.profile = compile_site(plant.content).profiles["press"]
+    async with plant.press(1, delay=0.002) as plc, plant.broker(), plant.client() as client:
+        counter = Counter(plc.unit)
+        plc.add(counter)
+        yield plc, client, counter
+
+
+async def watch_all(plc, client, watchers, during=None):
+    """Requests at the PLC while the last of so many watchers hears of POLLS changes."""
+    ready = asyncio.Semaphore(0)
+
+    async def consume():
+        async with aclosing(client.watch("press-1", NAMES, interval=0.1)) as events:
+            assert len((await anext(events)).values) == TAGS
+            ready.release()
+            async for _ in events:
+                pass
+
+    async with aclosing(client.watch("press-1", NAMES, interval=0.1)) as events:
+        await anext(events)
+        others = [asyncio.create_task(consume()) for _ in range(watchers - 1)]
+        for _ in others:
+            await ready.acquire()
+        await anext(events)
+        await anext(events)
+        before, command = plc.evidence.requests, during and asyncio.create_task(during())
+        for _ in range(POLLS):
+            await anext(events)
+        requests = plc.evidence.requests - before
+        if command:
+            await command
+        for other in others:
+            other.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+    return requests
+
+
+async def test_fifty_watchers_of_a_thousand_tags_cost_the_requests_of_one(wide):
+    plc, client, _ = wide
+    alone = await watch_all(plc, client, 1)
+    together = await watch_all(plc, client, WATCHERS)
+    assert abs(alone - POLLS * SPANS) <= 2 * SPANS
+    assert abs(together - alone) <= 2 * SPANS
+
+
+async def test_a_command_among_fifty_watchers_starts_within_one_transaction(wide):
+    """Each of its writes comes right behind the one before, or behind the one read that was under way."""
+    plc, client, counter = wide
+    commands = []
+
+    async def command():
+        for _ in range(30):
+            first = len(counter.functions)
+            await client.request("go", device="press-1")
+            commands.append(counter.functions[first:])
+
+    await watch_all(plc, client, WATCHERS, command)
+    for functions in commands:
+        places = [place for place, function in enumerate(functions) if function == WRITE]
+        assert len(places) == 5
+        assert all(after - before <= 2 for before, after in pairwise(places))
+        assert places[0] <= 1, "one read may have been under way"
+    assert any(len(functions) > 5 for functions in commands), "polls came between"
+
+
+# --- the client ----------------------------------------------------------------------------------------
+
+
+async def test_the_client_hears_of_changes_and_a_slow_one_of_the_newest(press):
+    plc, client = press
+    async with aclosing(client.watch("press-1", ["batch_size", "nok_limit"], interval=0.02)) as events:
+        first = await anext(events)
+        assert first.values == {"batch_size": 0, "nok_limit": 0}
+        for value in range(1, 6):
+            plc.unit.holding[0] = value
+            seen = plc.evidence.requests
+            await plc.evidence.wait_until(lambda e, seen=seen: e.requests >= seen + 2)
+        await client.ping()
+        event = await anext(events)
+        assert event.values == {"batch_size": 5}
+        plc.unit.holding[1] = 9
+        assert (await anext(events)).values == {"nok_limit": 9}
+
+
+async def test_a_device_that_goes_down_and_comes_back_is_told(press):
+    plc, client = press
+    async with aclosing(client.watch("press-1", "batch_size", interval=0.05)) as events:
+        await anext(events)
+        await plc.unplug()
+        event = await anext(events)
+        while "batch_size" not in event.errors:
+            event = await anext(events)
+        assert event.errors["batch_size"].retryable
+        await plc.plug_in()
+        while "batch_size" not in event.values:
+            event = await anext(events)
+
+
+async def test_leaving_ends_the_polling(press):
+    plc, client = press
+    async with aclosing(client.watch("press-1", "batch_size", interval=0.02)) as events:
+        await anext(events)
+        await plc.evidence.wait_until(lambda e: e.requests > 5)
+    await client.status("press-1")  # behind the unwatch
+    await client.read("press-1", "state")
+    before = plc.evidence.requests
+    await client.read("press-1", "state")
+    await asyncio.sleep(0.1)
+    assert plc.evidence.requests == before + 1
+
+
+async def test_the_client_takes_it_up_again_after_the_broker_was_restarted(plant, works):
+    async with plant.press(1) as plc:
+        first = await works.broker()
+        async with (
+            connect(works.bind, timeout=2.0) as client,
+            aclosing(client.watch("press-1", "batch_size", interval=0.05, ttl=1.0)) as events,
+        ):
+            assert (await anext(events)).values == {"batch_size": 0}
+            await first.kill()
+            plc.unit.holding[0] = 5
+            await works.broker()
+            async with asyncio.timeout(20):
+                event = await anext(events)
+                while "batch_size" not in event.values:
+                    event = await anext(events)
+            assert event.values == {"batch_size": 5}
+            assert event.restarted
