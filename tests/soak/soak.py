@@ -26,25 +26,23 @@ from pathlib import Path
 from random import Random
 
 import uvloop
-from plant import BACKOFF_MAX, STRUCK, TIMEOUT, Plant
+from plant import STRUCK, Plant
 from plcmq.broker.registry import Registry
 from plcmq.broker.registry_thread import RegistryThread
 from plcmq.client import AsyncConnection, PlcmqError, connect
 from plcmq.devices.simulator.evidence import Ending
 from plcmq.devices.simulator.fault import Fault
-from plcmq.devices.simulator.pace import Delay
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.simulator.silence import Blackhole
 from processes import Client, Program, free_port
 from storm import strikes
+from trials import come_back, dead_device, fire
 from verdict import Case, Series
 
 CLIENTS = 2
 NUMBERS = 1_000_000  # of commands, for each client process
 WINDOWS, STORM, ENDURANCE = 0.25, 0.35, 0.4  # parts of the duration
 SETTLE = 0.75  # seconds at the beginning of a window that belong to neither
-FIRED = 5000
-DEAD = 4 * BACKOFF_MAX  # seconds; by then the distance of the tries has grown to its cap
 
 
 class Soak:
@@ -84,7 +82,11 @@ class Soak:
                 await self.until_served(client)
                 await self.endurance(ENDURANCE * self.duration)
                 await self.settle(client)
-                await self.dead(client)
+                self.phase = "coming back"
+                await come_back(self.plant, self.case, client)
+                self.phase = "a dead device"
+                await dead_device(self.plant, self.case, client)
+                await fire(self.plant, self.case, client)
             await self.end()
         return self.case.judge(self.plant)
 
@@ -196,54 +198,6 @@ class Soak:
                     self.case.series[name].memory.append(program.memory())
                     self.case.series[name].descriptors.append(program.descriptors())
         self.case.starved = fed.evidence.faults["watchdog"] - starved
-
-    async def dead(self, client: AsyncConnection) -> None:
-        """One calm device dies and comes back; another is slow and gets more than it can take."""
-        self.phase = "a dead device"
-        seen, plc, device = self.case.dead, self.plant.plcs["calm"][-1], self.plant.groups["calm"][-1]
-
-        async def fails() -> str:
-            try:
-                await client.request("read", {"tags": "m0"}, device=device)
-            except PlcmqError as error:
-                return str(error.code)
-            return "ok"
-
-        with plc.fault(Blackhole()):
-            began = time.monotonic()
-            while await fails() != "device_down":
-                pass
-            seen["noticed"] = (time.monotonic() - began) / TIMEOUT
-            seen["at_once"], seen["otherwise"] = [], 0
-            dead_long_enough = began + DEAD
-            while time.monotonic() < dead_long_enough:
-                began = time.monotonic()
-                seen["otherwise"] += await fails() != "device_down"
-                seen["at_once"].append((time.monotonic() - began) * 1000)
-                await asyncio.sleep(0.005)
-        began = time.monotonic()
-        while await fails() != "ok":
-            await asyncio.sleep(0.01)
-        seen["back"], seen["back_limit"] = time.monotonic() - began, BACKOFF_MAX + TIMEOUT
-        await self.fire(client, self.plant.plcs["calm"][-2], self.plant.groups["calm"][-2])
-
-    async def fire(self, client: AsyncConnection, plc: SimulatedPlc, device: int) -> None:
-        """Thousands of writes at once at one slow device: each gets a reply."""
-        with plc.fault(Delay(seconds=0.03)):
-            asked = (
-                client.request("write", {"values": {"set_point": n % 1000}}, device=device, timeout=3)
-                for n in range(FIRED)
-            )
-            replies = await asyncio.gather(*asked, return_exceptions=True)
-        codes = [
-            str(reply.code) if isinstance(reply, PlcmqError) else type(reply).__name__ for reply in replies
-        ]
-        good = {"dict", "busy", "expired"}
-        self.case.dead |= {
-            "fired": FIRED,
-            "replies": sum(c in good for c in codes),
-            "busy": codes.count("busy"),
-        }
 
     async def settle(self, client: AsyncConnection) -> None:
         """Ends the load, and asks for what its last commands came to."""

@@ -61,6 +61,7 @@ class Case:
     dead: dict[str, Any] = field(default_factory=dict)
     ending: dict[str, Any] = field(default_factory=dict)
     starved: int = 0  # times that the outputs of the watchdog fell while nobody was killed
+    lost: list[str] = field(default_factory=list)  # devices that were not served again
     died: list[str] = field(default_factory=list)  # processes that ended by themselves
     judged: list[tuple[bool, str]] = field(default_factory=list)
 
@@ -101,6 +102,7 @@ class Case:
         )
         self._say(not self.hangs, "requests that did not end in time:", self.hangs[:3] or 0)
         self._say(not self.died, "processes that died by themselves:", self.died or 0)
+        self._say(not self.lost, "devices that did not come back:", self.lost[:5] or 0)
         self._say(not self.missed_edges, "edges that a client missed:", self.missed_edges)
         self._judge_sockets(plant)
         self._judge_isolation()
