@@ -171,7 +171,7 @@ class Router:
         if len(self._pending) >= MAX_PENDING:
             raise refusals.busy(MAX_PENDING)
         pending.is_read = request.action in READS
-        pending.is_watch = request.action == "watch"
+        pending.is_watch = self.watches.concerns(request.action, args)
         pending.name = entry.device.name
         job = self._new_job(pending, entry.device.id, request.action, args)
         if request.key is None or pending.is_read:

@@ -6,10 +6,13 @@ connection goes there from then on, so a client that has reconnected keeps its w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..client.protocol import Codec, Envelope, RequestId
 from ..devices.jobs import Event
+from ..devices.requests import bad_args
 from .fleet import HostId
 from .pending import Pending
 
@@ -44,6 +47,19 @@ class WatchTable:
 
     def __len__(self) -> int:
         return len(self._watches)
+
+    def concerns(self, action: str, args: Mapping[str, Any]) -> bool:
+        """Whether a request is for a watch.
+
+        Raises:
+            PlcmqError: `bad_args`: it renews one that this broker does not know, such as one of the broker
+                before it. What was to be told meanwhile is lost, so its client has to begin anew.
+        """
+        if action != "watch":
+            return False
+        if "watch" in args and args["watch"] not in self._watches:
+            raise bad_args("watch", "is no watch (any more); ask without it for a new one")
+        return True
 
     def started(self, pending: Pending, watch_id: str) -> None:
         """A host has taken a watch, or has renewed it: its events go to whoever asked last."""

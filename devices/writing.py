@@ -32,7 +32,7 @@ from .requests import CompiledProfile
 from .retrying import while_busy
 from .turns import Lane
 
-FC3, FC22 = 3, 22
+FC3, FC22, FC23 = 3, 22, 23
 _FUNCTIONS: Final = {Table.COIL: (5, 15), Table.HOLDING: (6, 16)}  # for one, for many
 _AT_ONCE: Final = Verify()
 
@@ -167,6 +167,8 @@ class Writer:
         width = len(data) if table.is_bits else len(data) // 2
         if many in has and (width > 1 or one not in has):
             return [(modbus.write_coils if table.is_bits else modbus.write_registers)(address, data)]
+        if table is Table.HOLDING and FC23 in has and (width > 1 or one not in has):
+            return [modbus.read_write_registers(address, 1, address, data)]  # what it reads is of no use
         if one not in has:
             raise not_allowed(self._device.name, "this write", (one, many), path)
         if table.is_bits:

@@ -365,3 +365,9 @@ def test_whatever_happens_every_request_gets_exactly_one_reply(happenings):
     plant.router.tick(plant.now)
     assert replies + len(plant.replies()) == requests
     assert plant.router.pending == 0
+
+
+def test_a_watch_of_an_earlier_broker_is_not_renewed(plant):
+    plant.ask({"device": 1, "action": "watch", "rqargs": {"watch": "7f"}})
+    assert plant.error()["code"] == "bad_args"
+    assert plant.jobs() == []

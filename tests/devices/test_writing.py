@@ -66,6 +66,8 @@ async def test_adjacent_values_are_one_request_and_the_order_is_kept(start_bench
         ({5, 6, 15, 16, 22}, {"flag": True}, {22: 1}),
         ({3, 5, 6, 15, 16}, {"flag": True}, {3: 1, 6: 1}),
         ({3, 5, 15, 16}, {"flag": True}, {3: 1, 16: 1}),
+        ({3, 6, 23}, {"text": "ab"}, {23: 1}),
+        ({3, 23}, {"a": 7}, {23: 1}),
     ],
 )
 async def test_only_function_codes_that_the_device_has_are_used(start_bench, has, values, used):
