@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import shutil
 import sys
 import tempfile
 import time
@@ -323,6 +324,8 @@ def main() -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         kept = runner.run(soak.run())
     print(*report(soak, kept, time.monotonic() - soak.started, options.seed), sep="\n", flush=True)
+    if kept:
+        shutil.rmtree(soak.folder)
     return 0 if kept else 1
 
 
