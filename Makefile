@@ -39,6 +39,9 @@ coverage: $(VENV)/.dev ## tests with a report of what they did not reach
 	$(BIN)/coverage combine
 	$(BIN)/coverage report
 
+bench: $(VENV)/.dev ## requests a second and latencies beside libzmq's proxy and pymodbus (ARGS="--rounds 5")
+	$(BIN)/python tests/bench/bench.py $(ARGS)
+
 docs: $(VENV)/.dev ## write the files that are made from the code: the site file's JSON Schema
 	$(BIN)/python -m plcmq.devices.site.json_schema > docs/site.schema.json
 
