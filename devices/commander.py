@@ -2,7 +2,9 @@
 
 Strategy: one task holds the device's command slot from a command's first step to its last. Between the steps
 the channel is free, so reads go on. What the steps mean is decided by the pure `ActionRun`; this file only
-does what it says and tells it what came of it.
+does what it says and tells it what came of it. Clients take turns, and where one has locked the device, a
+command of another ends as it comes up. Locking and unlocking take their turn like commands, so that a lock
+is granted when nothing else is under way.
 
 A command can be stopped from outside (`_stop`): an action at its next step, with its `finally`; a plain write
 as long as no request of it is on the wire. When its worker closes, a command gets some time to end in this
@@ -19,7 +21,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 from ..client.errors import Code, Outcome, PlcmqError, failure
+from .fairness import FairQueue
 from .jobs import Done, Job
+from .locking import DeviceLock
 from .model import Device, Table
 from .reader import Reader
 from .refusals import busy, cancelled, expired, fault
@@ -43,6 +47,7 @@ class Commander:
         kind: CompiledProfile,
         reader: Reader,
         writer: Writer,
+        lock: DeviceLock,
         finish: Callable[[Done], None],
         clock: Callable[[], float],
     ) -> None:
@@ -52,7 +57,8 @@ class Commander:
         self._writer = writer
         self._finish = finish
         self._clock = clock
-        self._waiting: dict[int, tuple[Job, float]] = {}  # by job id, in order; with the time of arrival
+        self._lock = lock
+        self._waiting: FairQueue[tuple[Job, float]] = FairQueue(QUEUE_LIMIT)  # with the time of arrival
         self._running: Job | None = None
         self._run: ActionRun | None = None  # of the running job, if it is an action
         self._script: ScriptThread | None = None  # its code, if it is written in Python
@@ -72,18 +78,17 @@ class Commander:
         return len(self._waiting) + (self._running is not None)
 
     def submit(self, job: Job) -> None:
-        """Takes a write or an action; it ends through `finish`."""
-        if len(self._waiting) >= QUEUE_LIMIT:
-            self._finish(Done(job.id, error=busy(self._device.name, "commands", QUEUE_LIMIT)))
-            return
-        self._waiting[job.id] = (job, self._clock())
+        """Takes a write, an action, or a `lock` or `unlock`; it ends through `finish`."""
+        out = self._waiting.put(job, (job, self._clock()))
+        if out is not None:
+            self._end(*out, busy(self._device.name, "commands", self._waiting.limit))
         self._wake.set()
 
     def expire(self, now: float) -> None:
         """Ends the commands whose time is up before they began."""
-        for job, received in [entry for entry in self._waiting.values() if entry[0].deadline <= now]:
-            del self._waiting[job.id]
-            self._finish(Done(job.id, error=expired(self._device.name), queued=now - received))
+        for job, received in [entry for entry in self._waiting if entry[0].deadline <= now]:
+            self._waiting.remove(job.id)
+            self._end(job, received, expired(self._device.name))
 
     def take_back(self, job_id: int) -> bool:
         """Cancels a command: at once if it waits, an action under way at its next step.
@@ -91,9 +96,9 @@ class Commander:
         A write under way is taken back if nothing of it has been sent.
         """
         error = cancelled(self._device.name)
-        if job_id in self._waiting:
-            _job, received = self._waiting.pop(job_id)
-            self._finish(Done(job_id, error=error, queued=self._clock() - received))
+        waiting = self._waiting.remove(job_id)
+        if waiting is not None:
+            self._end(*waiting, error)
             return True
         if self._running is None or self._running.id != job_id:
             return False
@@ -104,9 +109,8 @@ class Commander:
 
     async def close(self, error: PlcmqError) -> None:
         """Ends what waits with the error, lets the running command end, then stops."""
-        for job, received in list(self._waiting.values()):
-            del self._waiting[job.id]
-            self._finish(Done(job.id, error=error, queued=self._clock() - received))
+        for job, received in self._waiting.take_all().values():
+            self._end(job, received, error)
         if self._running is not None:
             self._interrupt(error)
             with contextlib.suppress(TimeoutError):
@@ -116,6 +120,10 @@ class Commander:
         self._task.cancel()
         await asyncio.wait([self._task])
 
+    def _end(self, job: Job, received: float, error: PlcmqError) -> None:
+        """Ends a command that has not begun."""
+        self._finish(Done(job.id, error=error, queued=self._clock() - received))
+
     # --- the task ----------------------------------------------------------------------------------
 
     async def _command_for_ever(self) -> None:
@@ -123,12 +131,12 @@ class Commander:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                await self._next(*self._waiting.pop(next(iter(self._waiting))))
+                await self._next(*self._waiting.take())
 
     async def _next(self, job: Job, received: float) -> None:
         started = self._clock()
         if job.deadline <= started:
-            self._finish(Done(job.id, error=expired(self._device.name), queued=started - received))
+            self._end(job, received, expired(self._device.name))
             return
         self._idle.clear()
         self._running, self._run, self._stop = job, None, None
@@ -154,7 +162,14 @@ class Commander:
             return Done(job.id, error=fault(self._device.name, job.action, reference))
 
     async def _command(self, job: Job) -> Mapping[str, Any]:
-        args = job.args
+        args, now = job.args, self._clock()
+        match job.action:
+            case "lock":
+                return {"token": self._lock.take(job.token, args["ttl"], now), "ttl": args["ttl"]}
+            case "unlock":
+                self._lock.release(job.token, now)
+                return {}
+        self._lock.admit(job.token, now)
         match job.action:
             case "write":
                 await self._writer.write(args["values"], job.deadline, verify=args["verify"])

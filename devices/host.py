@@ -19,6 +19,7 @@ from ..client.errors import Code, PlcmqError, failure
 from .channels import Channels
 from .jobs import DeviceState, Done, FromHost, Job, Release, Released, Serve
 from .learned import Learned
+from .locking import DeviceLock
 from .model import Device, Endpoint, State
 from .planner import Hole
 from .refusals import expired, leaving
@@ -59,6 +60,7 @@ class DeviceHost:
         self._unfit: dict[int, str] = {}  # devices that cannot be served as they are defined, and why
         self._states: dict[int, DeviceState] = {}  # as they were told last
         self._learned: dict[int, Learned] = {}
+        self._locks: dict[int, DeviceLock] = {}  # they outlive a redefinition
         self._closed = False
         self._changing: dict[int, asyncio.Task[None]] = {}
         self._held: dict[int, list[Job]] = {}  # jobs for a device that is being set up
@@ -153,12 +155,16 @@ class DeviceHost:
                 self._present.pop(device_id, None)
                 self._states.pop(device_id, None)
                 self._learned.pop(device_id, None)
+                self._locks.pop(device_id, None)
                 self._send(Released([device_id]))
                 continue
             if new is not None:
                 channel = await self._channels.join(new[0])
                 known, learn = self._known(new[0]), partial(self._learn, new[0])
-                self._workers[device_id] = Worker(*new, channel, self._send, self.clock, known.holes, learn)
+                lock = self._locks.setdefault(device_id, DeviceLock(new[0].name))
+                self._workers[device_id] = Worker(
+                    *new, channel, lock, self._send, self.clock, known.holes, learn
+                )
             self._present[device_id] = definition
         del self._changing[device_id]
         self._submit_held(self._held.pop(device_id, []))

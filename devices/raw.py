@@ -1,8 +1,8 @@
 """Raw reads and identification: what asks for registers instead of tags, so that nothing can be merged.
 
-Strategy: they are rare and for people, so each is a small task of its own; the channel's turns keep them in
-line with everything else. A job is answered by whoever takes it out of `_errands`, so it ends once, whether
-its task has begun by then or not.
+Strategy: they are rare and for people, so each is a small task of its own. No more of them than the connection
+has turns wait at the channel, so that they hold up nothing else, and the clients take turns. A job is
+answered by whoever takes it out of `_waiting` or `_running`, so it ends once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from ..client.errors import Code, PlcmqError, failure
 from .channel import Channel, Turn
+from .fairness import FairQueue
 from .jobs import Done, Job
 from .link import LinkError
 from .modbus import ExceptionReply, Identification, Transaction, read
@@ -26,7 +27,7 @@ from .refusals import busy, cancelled, expired, fault, no_answer, not_allowed
 from .retrying import while_busy
 from .turns import Lane
 
-LIMIT: Final = 64  # under way for one device
+LIMIT: Final = 64  # that may wait for one device
 IDENTIFY: Final = 43  # function code
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class _Errand:
-    """A raw read under way."""
+    """A raw read on its way."""
 
     job: Job
     received: float  # monotonic seconds
@@ -56,39 +57,37 @@ class RawReader:
         self._channel = channel
         self._finish = finish
         self._clock = clock
-        self._errands: dict[int, _Errand] = {}  # by job id
+        self._waiting: FairQueue[_Errand] = FairQueue(LIMIT)
+        self._running: dict[int, _Errand] = {}  # by job id
         self._tasks: set[asyncio.Task[None]] = set()  # those too whose errand has been answered
 
     @property
     def depth(self) -> int:
-        """How many are under way."""
-        return len(self._errands)
+        """How many wait or are under way."""
+        return len(self._waiting) + len(self._running)
 
     def submit(self, job: Job) -> None:
         """Takes a raw read; it ends through `finish`."""
-        if len(self._errands) >= LIMIT:
-            self._finish(Done(job.id, error=busy(self._device.name, "raw reads", LIMIT)))
-            return
-        errand = self._errands[job.id] = _Errand(job, self._clock())
-        errand.task = asyncio.get_running_loop().create_task(self._carry_out(errand))
-        self._tasks.add(errand.task)
-        errand.task.add_done_callback(self._tasks.discard)
+        out = self._waiting.put(job, _Errand(job, self._clock()))
+        if out is not None:
+            self._tell(out, error=busy(self._device.name, "raw reads", self._waiting.limit))
+        self._begin_next()
 
     def expire(self, now: float) -> None:
         """Ends those whose time is up."""
-        for errand in [e for e in self._errands.values() if e.job.deadline <= now]:
+        for errand in [e for e in (*self._waiting, *self._running.values()) if e.job.deadline <= now]:
             self._break_off(errand, (expired if errand.started is None else no_answer)(self._device.name))
 
     def take_back(self, job_id: int) -> bool:
         """Cancels one; false if it is not here."""
-        errand = self._errands.get(job_id)
+        errand = self._waiting.remove(job_id) or self._running.get(job_id)
         if errand is not None:
             self._break_off(errand, cancelled(self._device.name))
         return errand is not None
 
     async def close(self, error: PlcmqError) -> None:
-        """Ends all that are under way with the error."""
-        for errand in list(self._errands.values()):
+        """Ends all with the error."""
+        for errand in (*self._waiting.take_all().values(), *self._running.values()):
             self._break_off(errand, error)
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -96,20 +95,39 @@ class RawReader:
     # --- ends --------------------------------------------------------------------------------------
 
     def _break_off(self, errand: _Errand, error: PlcmqError) -> None:
-        self._end(errand, error=error)
+        self._waiting.remove(errand.job.id)
+        self._running.pop(errand.job.id, None)
+        self._tell(errand, error=error)
         if errand.task is not None:
             errand.task.cancel()
 
     def _end(
         self, errand: _Errand, result: dict[str, Any] | None = None, error: PlcmqError | None = None
     ) -> None:
-        if self._errands.pop(errand.job.id, None) is not None:
-            now = self._clock()
-            started = now if errand.started is None else errand.started
-            queued, device = started - errand.received, now - started
-            self._finish(Done(errand.job.id, result, error, queued, device))
+        if self._running.pop(errand.job.id, None) is not None:
+            self._tell(errand, result, error)
 
-    # --- the task ----------------------------------------------------------------------------------
+    def _tell(
+        self, errand: _Errand, result: dict[str, Any] | None = None, error: PlcmqError | None = None
+    ) -> None:
+        now = self._clock()
+        started = now if errand.started is None else errand.started
+        queued, device = started - errand.received, now - started
+        self._finish(Done(errand.job.id, result, error, queued, device))
+
+    # --- the tasks ---------------------------------------------------------------------------------
+
+    def _begin_next(self) -> None:
+        while self._waiting and len(self._tasks) < self._channel.window:
+            errand = self._waiting.take()
+            self._running[errand.job.id] = errand
+            errand.task = asyncio.get_running_loop().create_task(self._carry_out(errand))
+            self._tasks.add(errand.task)
+            errand.task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._begin_next()
 
     async def _carry_out(self, errand: _Errand) -> None:
         job = errand.job

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from ..client.errors import Code, PlcmqError, failure
 from .channel import Channel
+from .fairness import FairQueue
 from .jobs import Done, Job
 from .link import LinkError
 from .modbus import ExceptionReply, read
@@ -74,7 +75,7 @@ class Reader:
         self._channel = channel
         self._finish = finish
         self._clock = clock
-        self._waiting: dict[int, ReadJob] = {}  # by job id, in the order of arrival
+        self._waiting: FairQueue[ReadJob] = FairQueue(QUEUE_LIMIT)
         self._running: dict[int, ReadJob] = {}  # by job id: in the present round
         self._round: Round | None = None
         self._wake = asyncio.Event()
@@ -93,9 +94,6 @@ class Reader:
     def submit(self, job: Job) -> None:
         """Takes a read; it ends through `finish`."""
         now = self._clock()
-        if self.depth >= QUEUE_LIMIT:
-            self._finish(Done(job.id, error=busy(self._device.name, "reads", QUEUE_LIMIT)))
-            return
         read_job = ReadJob(job, now, set(job.args["tags"]))
         max_age = job.args["max_age"]
         if max_age > 0:
@@ -103,7 +101,9 @@ class Reader:
             if not read_job.missing:
                 self._finish(read_job.done(now))
                 return
-        self._waiting[job.id] = read_job
+        out = self._waiting.put(job, read_job)
+        if out is not None:
+            self._finish(out.broken_off(busy(self._device.name, "reads", self._waiting.limit), now))
         self._wake.set()
 
     async def read_now(self, tags: Collection[str], deadline: float) -> dict[str, Value]:
@@ -132,8 +132,8 @@ class Reader:
 
     def expire(self, now: float) -> None:
         """Ends the reads whose time is up."""
-        for reads in (self._waiting, self._running):
-            for read_job in [r for r in reads.values() if r.job.deadline <= now]:
+        for reads in (self._waiting, self._running.values()):
+            for read_job in [r for r in reads if r.job.deadline <= now]:
                 self._end(read_job, self._too_late(read_job))
 
     def _too_late(self, read_job: ReadJob) -> PlcmqError:
@@ -141,7 +141,7 @@ class Reader:
 
     def take_back(self, job_id: int, error: PlcmqError) -> bool:
         """Ends one read early, with the error; false if it is not here."""
-        read_job = self._waiting.get(job_id) or self._running.get(job_id)
+        read_job = self._waiting.remove(job_id) or self._running.get(job_id)
         if read_job is not None:
             self._end(read_job, error)
         return read_job is not None
@@ -151,7 +151,7 @@ class Reader:
         self._task.cancel()
         await asyncio.wait([self._task])
         self._end_all(self._waiting, error)
-        self._end_all(self._running, error)
+        self._end_all(self._running.values(), error)
 
     def plan(self, tags: frozenset[str]) -> Plan:
         """How to read the tags, with what is known of the device's limits and holes."""
@@ -195,14 +195,14 @@ class Reader:
             await self._wake.wait()
             self._wake.clear()
             self.expire(self._clock())
-            self._running, self._waiting = self._waiting, {}
+            self._running = self._waiting.take_all()
             self._round = Round(self._running.values(), self._kind.codecs)
             try:
                 await self._carry_out(self._round, Lane.READ, self._complete)
             except Exception:  # the boundary of one round: a fault in it must not end the device's reading
                 reference = uuid4().hex[:12]
                 logger.exception("%s: reading failed (reference %s)", self._device.name, reference)
-                self._end_all(self._running, fault(self._device.name, "read", reference))
+                self._end_all(self._running.values(), fault(self._device.name, "read", reference))
             self._round = None
 
     async def _carry_out(self, round_: Round, lane: Lane, complete: Complete) -> None:
@@ -290,13 +290,13 @@ class Reader:
 
     def _end(self, read_job: ReadJob, error: PlcmqError) -> None:
         if self._running.pop(read_job.job.id, None) is None:
-            del self._waiting[read_job.job.id]
+            self._waiting.remove(read_job.job.id)
         elif self._round is not None:
             self._round.drop(read_job)
         self._finish(read_job.broken_off(error, self._clock()))
 
-    def _end_all(self, reads: dict[int, ReadJob], error: PlcmqError) -> None:
-        for read_job in list(reads.values()):
+    def _end_all(self, reads: Iterable[ReadJob], error: PlcmqError) -> None:
+        for read_job in list(reads):
             self._end(read_job, error)
 
 

@@ -18,7 +18,9 @@ from .site.arguments import Arguments
 
 Args = dict[str, Any]
 
-READS: Final = frozenset({"read", "read_raw", "watch", "unwatch", "describe", "status", "identify"})
+READS: Final = frozenset(
+    {"read", "read_raw", "watch", "unwatch", "describe", "status", "lock", "unlock", "identify"}
+)
 """The actions that cannot change anything at the device."""
 
 _RAW_READ_LIMIT: Final = {True: 2000, False: 125}  # bits, registers (specification, 6.1 and 6.3)
@@ -28,6 +30,9 @@ _ADDRESSES: Final = 0x10000
 MIN_INTERVAL: Final = 0.02  # seconds between two looks of a watch
 MAX_INTERVAL: Final = 3600.0  # seconds
 DEFAULT_TTL: Final = 60.0  # seconds that a watch lives without being renewed
+MIN_LOCK: Final = 0.05  # seconds
+MAX_LOCK: Final = 3600.0  # seconds
+DEFAULT_LOCK: Final = 30.0  # seconds that a lock lives without being renewed
 
 
 class CompiledProfile:
@@ -90,10 +95,7 @@ def _fit_write(kind: CompiledProfile, rqargs: Args) -> Args:
         if codec is None:
             raise _unknown_tag(kind, name)
         check_writable(codec, value)
-    verify = rqargs.get("verify", False)
-    if not isinstance(verify, bool):
-        raise bad_args("verify", "must be true or false")
-    return {"values": values, "verify": verify}
+    return {"values": values, "verify": _flag(rqargs, "verify")}
 
 
 def check_writable(codec: TagCodec, value: Any) -> None:
@@ -164,6 +166,16 @@ def _fits_raw(value: Any, table: Table) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0xFFFF
 
 
+def _fit_lock(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "ttl")
+    return {"ttl": _number(rqargs, "ttl", default=DEFAULT_LOCK, low=MIN_LOCK, high=MAX_LOCK)}
+
+
+def _fit_unlock(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "force")
+    return {"force": _flag(rqargs, "force")}
+
+
 def _fit_nothing(_kind: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs)
     return {}
@@ -178,6 +190,8 @@ BUILT_IN: Final[Mapping[str, Callable[[CompiledProfile, Args], Args]]] = {
     "write_raw": _fit_write_raw,
     "describe": _fit_nothing,
     "status": _fit_nothing,
+    "lock": _fit_lock,
+    "unlock": _fit_unlock,
     "identify": _fit_nothing,
 }
 
@@ -217,6 +231,13 @@ def _number(
         limits = f"{low:g} or more" if high == sys.float_info.max else f"from {low:g} to {high:g}"
         raise bad_args(path or name, f"must be a number, {limits}")
     return float(value)
+
+
+def _flag(rqargs: Args, name: str) -> bool:
+    value = rqargs.get(name, False)
+    if not isinstance(value, bool):
+        raise bad_args(name, "must be true or false")
+    return value
 
 
 def _text(rqargs: Args, name: str) -> str:

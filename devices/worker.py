@@ -1,8 +1,8 @@
 """The worker of one device: takes its jobs and hands each to the part that does it.
 
 Strategy: reads go to the `Reader`, which merges them; writes and actions to the `Commander`, which does them
-one after the other; raw reads to the `RawReader`. What needs no device (`status`, `cancel`) is answered at
-once, however long the queues are. Jobs with a negative number are the `Watcher`'s own polls.
+one after the other; raw reads to the `RawReader`. What needs no device (`status`, `cancel`, a forced
+`unlock`) is answered at once, however long the queues are. Jobs with a negative number are the `Watcher`'s own polls.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ..client.errors import PlcmqError
 from .channel import Channel
 from .commander import Commander
 from .jobs import CANCEL, Done, Event, Job
+from .locking import DeviceLock
 from .model import Device
 from .planner import Hole
 from .raw import RawReader
@@ -37,20 +38,23 @@ class Worker:
         device: Device,
         kind: CompiledProfile,
         channel: Channel,
+        lock: DeviceLock,
         send: Callable[[Done | Event], None],
         clock: Callable[[], float],
         holes: Iterable[Hole] = (),
         learn: Learn = lambda _holes: None,
     ) -> None:
-        """`holes` of the device are known already; `learn` is told of those that are new."""
+        """`lock` outlives the worker; `holes` of the device are known already, and `learn` is told of new ones."""
         self.device = device
         self._kind = kind
         self._channel = channel
+        self._lock = lock
         self._send = send
+        self._clock = clock
         self._reader = Reader(device, kind, channel, self._finish, clock, holes, learn)
         self._raw = RawReader(device, channel, self._finish, clock)
         writer = Writer(device, kind, channel, self._reader, clock)
-        self._commander = Commander(device, kind, self._reader, writer, self._finish, clock)
+        self._commander = Commander(device, kind, self._reader, writer, lock, self._finish, clock)
         self._watcher = Watcher(device, self._reader.submit, self._finish, send, clock)
         self._finished = 0
         self._failed = 0
@@ -71,6 +75,9 @@ class Worker:
                 self._watcher.submit(job)
             case "status":
                 self._finish(Done(job.id, result=self.status()))
+            case "unlock" if job.args["force"]:
+                self._lock.end()
+                self._finish(Done(job.id, result={}))
             case _ if job.action == CANCEL:
                 self._finish(Done(job.id, result={"cancelled": self._take_back(job.args["job"])}))
             case _:
@@ -103,8 +110,10 @@ class Worker:
 
     def status(self) -> dict[str, Any]:
         """What the action `status` tells."""
+        left = self._lock.left(self._clock())
         return {
             **self._channel.status(),
+            "lock": None if left is None else {"left": round(left, 3)},
             "queue": {"reads": self._reader.depth + self._raw.depth, "commands": self._commander.depth},
             "requests": {"finished": self._finished, "failed": self._failed},
         }

@@ -14,6 +14,7 @@ import uvloop
 from plcmq.client.errors import PlcmqError
 from plcmq.devices.channel import Channel
 from plcmq.devices.jobs import CANCEL, Done, Job
+from plcmq.devices.locking import DeviceLock
 from plcmq.devices.model import (
     Access,
     Action,
@@ -213,7 +214,10 @@ class Bench:
     is_closed: bool = False
 
     def __post_init__(self) -> None:
-        self.worker = Worker(self.device, self.kind, self.channel, self._sent, time.monotonic)
+        self.lock = DeviceLock(self.device.name)
+        self.worker = Worker(
+            self.device, self.kind, self.channel, self.lock, self._sent, time.monotonic
+        )
 
     def _sent(self, done: Done) -> None:
         self.ends.setdefault(done.job, []).append(done)
@@ -221,14 +225,19 @@ class Bench:
             self.waiting[done.job].set_result(done)
 
     def submit(
-        self, action: str, args: dict[str, Any] | None = None, timeout: float = 5.0
+        self,
+        action: str,
+        args: dict[str, Any] | None = None,
+        timeout: float = 5.0,
+        client: str = "",
+        token: str | None = None,
     ) -> asyncio.Future[Done]:
         """Hands a job to the worker; the future of its end, which carries its number as `number`."""
         self.number += 1
         end = self.waiting[self.number] = asyncio.get_running_loop().create_future()
         args = (args or {}) if action == CANCEL else self.kind.fit(action, args or {})
         deadline = time.monotonic() + timeout
-        self.worker.submit(Job(self.number, self.device.id, action, args, deadline))
+        self.worker.submit(Job(self.number, self.device.id, action, args, deadline, client, token))
         return end
 
     def read(self, *tags: str, timeout: float = 5.0, max_age: float = 0.0) -> asyncio.Future[Done]:

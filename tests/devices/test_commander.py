@@ -188,6 +188,84 @@ async def test_a_full_queue_says_busy(start_bench, monkeypatch):
     assert not any(end.done() for end in [running, *waiting])
 
 
+async def test_clients_take_turns(start_bench):
+    bench = await start_bench(PULSE)
+    running = bench.submit("pulse", client="greedy")
+    await bench.took_turn()
+    greedy = [bench.submit("write", {"values": {"a": 1}}, client="greedy") for _ in range(100)]
+    modest = bench.submit("write", {"values": {"b": 2}}, client="modest")
+    await bench.result(modest)
+    assert sum(end.done() for end in greedy) <= 1
+    await asyncio.gather(*(bench.result(end) for end in [running, *greedy]))
+
+
+async def test_a_client_that_fills_the_queue_makes_room_for_another(start_bench, monkeypatch):
+    monkeypatch.setattr(commander, "QUEUE_LIMIT", 3)
+    bench = await start_bench(PULSE)
+    bench.submit("pulse", client="greedy")
+    await bench.took_turn()
+    greedy = [bench.submit("write", {"values": {"a": n}}, client="greedy") for n in range(3)]
+    modest = bench.submit("write", {"values": {"b": 2}}, client="modest")
+    says(await bench.error(greedy[2]), Code.BUSY, NOT)
+    await asyncio.gather(*(bench.result(end) for end in [*greedy[:2], modest]))
+    assert bench.plc.unit.holding[0:2] == [1, 2]
+
+
+# --- locks ------------------------------------------------------------------------------------------
+
+
+async def test_a_lock_lets_its_holder_command_and_everybody_read(bench):
+    token = (await bench.result(bench.submit("lock", {"ttl": 30})))["token"]
+    ours = bench.submit("write", {"values": {"a": 1}}, token=token)
+    says(await bench.error(bench.write({"a": 2})), Code.LOCKED, NOT)
+    raw = {"table": "holding", "address": 0, "values": [3]}
+    says(await bench.error(bench.submit("write_raw", raw, token="guess")), Code.LOCKED, NOT)
+    await bench.result(ours)
+    assert (await bench.result(bench.read("a")))["values"] == {"a": 1}
+    assert 29 < bench.worker.status()["lock"]["left"] <= 30
+    assert await bench.result(bench.submit("unlock", token=token)) == {}
+    assert bench.worker.status()["lock"] is None
+    await bench.result(bench.write({"a": 2}))
+
+
+async def test_a_lock_is_granted_when_nothing_else_is_under_way(start_bench):
+    bench = await start_bench(PULSE)
+    pulse, write = bench.submit("pulse"), bench.write({"b": 1})
+    assert await bench.result(bench.submit("lock"))
+    assert pulse.done()
+    assert write.done()
+
+
+async def test_commands_that_waited_are_refused_when_they_come_up_and_the_device_is_locked(start_bench):
+    bench = await start_bench(PULSE)
+    lock = bench.submit("lock", client="first")
+    other = bench.submit("write", {"values": {"a": 1}}, client="second")
+    await bench.result(lock)
+    says(await bench.error(other), Code.LOCKED, NOT)
+    assert bench.plc.evidence.writes == 0
+
+
+async def test_the_token_is_checked_when_a_command_starts(start_bench):
+    bench = await start_bench(PULSE)
+    token = (await bench.result(bench.submit("lock")))["token"]
+    first, second = (bench.submit("pulse", token=token) for _ in range(2))
+    await bench.plc.evidence.wait_until(lambda e: e.writes == 1)
+    bench.lock.end()
+    await bench.result(first)
+    says(await bench.error(second), Code.LOCKED, NOT)
+    assert bench.plc.evidence.writes == 3
+    await bench.result(bench.write({"a": 1}))
+
+
+async def test_an_operator_breaks_a_lock_whatever_is_under_way(start_bench):
+    bench = await start_bench(REST)
+    token = (await bench.result(bench.submit("lock")))["token"]
+    bench.submit("rest", token=token)
+    await bench.took_turn()
+    assert await bench.result(bench.submit("unlock", {"force": True})) == {}
+    assert bench.worker.status()["lock"] is None
+
+
 # --- cancelling -------------------------------------------------------------------------------------
 
 

@@ -127,9 +127,19 @@ async def test_closing_ends_all_with_its_reason(start_bench, begun):
 async def test_too_many_at_once_are_busy(start_bench, monkeypatch):
     monkeypatch.setattr(raw, "LIMIT", 2)
     bench = await start_bench(delay=0.01)
-    ends = [bench.submit("read_raw", HOLDING) for _ in range(3)]
-    assert (await bench.error(ends[2])).code == Code.BUSY
-    await asyncio.gather(*(bench.result(end) for end in ends[:2]))
+    ends = [bench.submit("read_raw", HOLDING) for _ in range(4)]
+    assert (await bench.error(ends[3])).code == Code.BUSY
+    await asyncio.gather(*(bench.result(end) for end in ends[:3]))
+
+
+async def test_clients_take_turns_and_reads_of_tags_go_between(start_bench):
+    bench = await start_bench(delay=0.005)
+    greedy = [bench.submit("read_raw", HOLDING, client="greedy") for _ in range(60)]
+    modest = bench.submit("read_raw", HOLDING, client="modest")
+    tag = bench.read("a")
+    await asyncio.gather(bench.result(modest), bench.result(tag))
+    assert sum(end.done() for end in greedy) < 5
+    await asyncio.gather(*(bench.result(end) for end in greedy))
 
 
 async def test_a_fault_of_our_own_ends_the_job(bench, monkeypatch, caplog):
