@@ -15,6 +15,7 @@ from ..devices.model import State
 from ..devices.requests import bad_args, integer, only
 from .catalogue import Catalogue, Entry
 from .fleet import LOCAL, Fleet
+from .pending import PendingTable
 
 PAGE: Final = 100  # devices in one answer, unless asked for otherwise
 MAX_PAGE: Final = 1_000  # devices
@@ -37,7 +38,7 @@ class Overview:
     errors: dict[str, int] = field(default_factory=dict)  # by code
     dropped: dict[str, int] = field(default_factory=dict)  # replies that could not be sent, by reason
     unread: int = 0  # replies that wait for clients to read
-    pending: int = 0
+    pending: PendingTable = field(default_factory=PendingTable)
     draining: bool = False
 
     def state_of(self, entry: Entry) -> DeviceState:
@@ -115,7 +116,8 @@ def stats(overview: Overview, rqargs: Mapping[str, Any], now: float) -> dict[str
         "replies": overview.replies,
         "errors": dict(overview.errors),
         "dropped": dict(overview.dropped),
-        "pending": overview.pending,
+        "pending": len(overview.pending),
+        "clients": overview.pending.clients,
         "unread": overview.unread,
         "devices": {"total": len(overview.catalogue.devices), **states},
         "hosts": [

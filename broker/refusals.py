@@ -20,10 +20,10 @@ def unknown_action(action: str, known: Iterable[str]) -> PlcmqError:
     return failure(Code.UNKNOWN_ACTION, message, details={"action": action})
 
 
-def busy(limit: int) -> PlcmqError:
-    """Too many requests are on their way."""
-    details = {"retry_after": RETRY_AFTER, "limit": limit}
-    return failure(Code.BUSY, f"{limit} requests are on their way already", details=details)
+def busy(pending: int, share: int) -> PlcmqError:
+    """Too many requests are on their way: of all clients, and of this one with its share of what is free."""
+    message = f"{pending} requests are on their way, and one client may have {share} of its own by now"
+    return failure(Code.BUSY, message, details={"retry_after": RETRY_AFTER, "limit": share})
 
 
 def shutting_down() -> PlcmqError:

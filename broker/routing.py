@@ -17,7 +17,6 @@ from ..client.protocol import (
     Envelope,
     MalformedRequest,
     Request,
-    RequestId,
     encode,
     failure_map,
     parse_request,
@@ -35,10 +34,9 @@ from .catalogue import Catalogue
 from .fleet import Fleet, HostId
 from .keyed import Content, KeyedCommands, KeyId, Order, Record, digest_of
 from .overview import TELLS, Overview
-from .pending import Batch, Pending
+from .pending import Batch, Pending, PendingTable
 from .watches import WatchTable
 
-MAX_PENDING: Final = 50_000  # requests that may be on their way at once
 MAX_BATCH: Final = 1000  # requests in one `batch`
 GRACE: Final = 1.5  # seconds after its deadline that a host gets to tell what became of a request
 PARK_TIME: Final = 2.0  # seconds that a request waits for a device that is moving between hosts
@@ -65,8 +63,7 @@ class Router:
         self.fleet: Fleet = overview.fleet
         self._limits = overview.limits
         self._next_job = first_job
-        self._pending: dict[int, Pending] = {}  # by job
-        self._by_client: dict[tuple[bytes, RequestId], Pending] = {}
+        self._pending: PendingTable = overview.pending
         self.watches = WatchTable()
         self._parked: list[tuple[Pending, Job]] = []  # their devices are moving between hosts
         self._now = 0.0  # monotonic seconds of the last call
@@ -110,7 +107,6 @@ class Router:
     def _start_own(self, pending: Pending, request: Request, now: float) -> None:
         tell = TELLS.get(request.action)
         if tell is not None:
-            self.overview.pending = self.pending
             self._finish(pending, now, result=tell(self.overview, request.rqargs, now))
         elif request.action == "batch":
             self._start_batch(pending, request.rqargs, now)
@@ -145,7 +141,7 @@ class Router:
         request_id = rqargs.get("id")
         if isinstance(request_id, bool) or not isinstance(request_id, str | int):
             raise bad_args("id", "must be the id of a request")
-        target = self._by_client.get((pending.client, request_id))
+        target = self._pending.of(pending.client, request_id)
         if target is None or (target.waits_here and self.keyed.is_under_way(target.job)):
             self._finish(pending, now, result={"cancelled": False})
         elif target.host is None:
@@ -168,12 +164,11 @@ class Router:
             return
         if self.overview.draining:
             raise refusals.shutting_down()
-        if len(self._pending) >= MAX_PENDING:
-            raise refusals.busy(MAX_PENDING)
+        self._pending.make_room(pending.client)
         pending.is_read = request.action in READS
         pending.is_watch = self.watches.concerns(request.action, args)
         pending.name = entry.device.name
-        job = self._new_job(pending, entry.device.id, request.action, args)
+        job = self._new_job(pending, entry.device.id, request.action, args, request.token)
         if request.key is None or pending.is_read:
             self._hand_over(pending, job)
         else:
@@ -183,7 +178,7 @@ class Router:
         key = KeyId("", request.key or "")
         pending.waits_here = True
         self.keyed.start(key, digest_of(job.device, job.action, request.rqargs), pending, job)
-        self._track(pending)
+        self._pending.add(pending)
 
     def _hand_over(self, pending: Pending, job: Job) -> None:
         """A job may go to its host; a keyed command when the journal has it on record."""
@@ -194,23 +189,20 @@ class Router:
         else:
             self._send(pending, job, host)
 
-    def _new_job(self, pending: Pending, device: int, action: str, args: dict[str, Any]) -> Job:
+    def _new_job(
+        self, pending: Pending, device: int, action: str, args: dict[str, Any], token: str | None = None
+    ) -> Job:
         pending.job, pending.device = self._next_job, device
         self._next_job += 1
-        return Job(pending.job, device, action, args, pending.deadline, pending.client.hex())
+        return Job(pending.job, device, action, args, pending.deadline, pending.client.hex(), token)
 
     def _send(self, pending: Pending, job: Job, host: HostId | None) -> None:
         pending.host = host
-        self._track(pending)
+        self._pending.add(pending)
         if host is None:
             self._parked.append((pending, job))
         else:
             self.fleet.outbox.append((host, job))
-
-    def _track(self, pending: Pending) -> None:
-        self._pending[pending.job] = pending
-        if pending.id is not None:
-            self._by_client[pending.client, pending.id] = pending
 
     # --- from hosts --------------------------------------------------------------------------------
 
@@ -244,7 +236,7 @@ class Router:
             self.news.append(state)
 
     def _done(self, done: Done, now: float) -> None:
-        pending = self._pending.get(done.job)
+        pending = self._pending.at(done.job)
         if pending is not None:
             elapsed = Elapsed(now - pending.received, done.queued, done.device)
             if pending.is_watch and isinstance(done.result, dict):
@@ -264,8 +256,8 @@ class Router:
     def unreachable(self, host: HostId, unsent: Iterable[Message], now: float) -> None:
         """A message could not be sent, because the host's connection is gone."""
         for message in unsent:
-            if isinstance(message, Job) and message.id in self._pending:
-                pending = self._pending[message.id]
+            pending = self._pending.at(message.id) if isinstance(message, Job) else None
+            if pending is not None:
                 self._finish(pending, now, error=refusals.no_host(pending.name))
         self.fleet.lose(host, now)
         self._after_changes(now)
@@ -296,7 +288,7 @@ class Router:
         self._now = now
         self.fleet.tick(now)
         self._after_changes(now)
-        for pending in list(self._pending.values()):
+        for pending in self._pending:
             if pending.waits_here and now > pending.deadline:
                 under_way = self.keyed.is_under_way(pending.job)
                 error = refusals.in_progress() if under_way else refusals.expired(pending.name)
@@ -306,7 +298,7 @@ class Router:
 
     def abandon(self, now: float) -> None:
         """Answers whatever is still on its way: the broker ends."""
-        for pending in list(self._pending.values()):
+        for pending in self._pending:
             if pending.waits_here and not self.keyed.is_under_way(pending.job):
                 error = refusals.shutting_down()
             else:
@@ -324,7 +316,7 @@ class Router:
 
     def _fail_all_at(self, host: HostId, now: float) -> None:
         self.watches.host_lost(host)
-        for pending in [p for p in self._pending.values() if p.host == host]:
+        for pending in [p for p in self._pending if p.host == host]:
             self._finish(pending, now, error=refusals.host_lost(pending.name, is_read=pending.is_read))
         for device in list(self.overview.states):
             if self.fleet.host_of(device) is None and not self.fleet.is_moving(device):
@@ -332,7 +324,7 @@ class Router:
                 self._note_state(DeviceState(device, State.UNSERVED, since, "its device host was lost"))
 
     def _place(self, pending: Pending, job: Job, now: float) -> None:
-        if pending.job not in self._pending:
+        if self._pending.at(pending.job) is None:
             return
         host = self.fleet.host_of(pending.device)
         if host is not None:
@@ -374,9 +366,7 @@ class Router:
 
     def _answer(self, pending: Pending, content: Content, elapsed: Elapsed) -> None:
         if pending.job:
-            self._pending.pop(pending.job, None)
-            if self._by_client.get((pending.client, pending.id)) is pending:
-                del self._by_client[pending.client, pending.id]
+            self._pending.remove(pending)
         reply = reply_map(pending.id, content, elapsed)
         if not content["ok"]:
             self._count(content["error"]["code"])

@@ -79,6 +79,27 @@ READ = {"device": "press-1", "action": "read", "rqargs": {"tags": "temp"}, "id":
 WRITE = {"device": "press-1", "action": "write", "rqargs": {"values": {"size": 5}}, "id": 8}
 
 
+def test_a_token_goes_with_the_job_and_the_client_with_it(plant):
+    plant.ask({**WRITE, "token": "t-1"}, client=b"\x01\x02")
+    (job,) = plant.jobs()
+    assert (job.token, job.client) == ("t-1", "0102")
+
+
+def test_locking_changes_nothing_at_the_device_whatever_becomes_of_it(plant):
+    plant.ask({"device": "press-1", "action": "lock", "rqargs": {"ttl": 5}, "key": "ignored"})
+    plant.now += 5 + GRACE + 0.1
+    plant.router.tick(plant.now)
+    assert plant.error()["outcome"] == "not_executed"
+
+
+def test_stats_tell_how_much_is_on_its_way_and_for_whom(plant):
+    plant.ask(READ)
+    plant.ask({**WRITE, "id": 9}, client=b"other")
+    plant.ask({"action": "stats"})
+    stats = plant.reply()["result"]
+    assert (stats["pending"], stats["clients"]) == (2, {"waiting": 2, "most": 1})
+
+
 def test_a_request_becomes_a_job_and_its_result_the_reply(plant):
     plant.ask(READ)
     (job,) = plant.jobs()
