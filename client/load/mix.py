@@ -1,0 +1,92 @@
+"""What to ask: a weighted choice of requests to some devices. Pure.
+
+Strategy: every device gets the same share of the requests, however many operations it has, and among its own
+operations their weights decide. All of it is one list with running sums, so a choice is one random number
+and one bisection.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+from ..session import changes_nothing
+
+Device = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something to ask of a device.
+
+    Attributes:
+        name: what it is called in the report; operations of one name are counted together.
+        action: the action of the request.
+        rqargs: its arguments.
+        weight: how often, relative to the others of the device.
+    """
+
+    name: str
+    action: str
+    rqargs: Mapping[str, Any] = field(default_factory=dict)
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.weight < float("inf"):
+            raise ValueError(f"{self.name}: a weight is a number above 0")
+
+    @property
+    def may_change(self) -> bool:
+        """Whether a device may be another one afterwards: whatever does not only read."""
+        return not changes_nothing({"device": "", "action": self.action})
+
+
+class Mix:
+    """Which request comes next.
+
+    Attributes:
+        names: the names of the operations, in the order given.
+        devices: whom they go to.
+    """
+
+    def __init__(self, operations: Mapping[Device, Sequence[Operation]]) -> None:
+        """Makes it from the operations of each device.
+
+        Raises:
+            ValueError: there is no device, or a device has no operation.
+        """
+        if not operations:
+            raise ValueError("there is no device to ask")
+        for device, own in operations.items():
+            if not own:
+                raise ValueError(f"there is nothing to ask of {device}")
+        self.devices = tuple(operations)
+        self.names = tuple(dict.fromkeys(each.name for own in operations.values() for each in own))
+        self._choices = [(device, each) for device, own in operations.items() for each in own]
+        shares = [
+            each.weight / sum(other.weight for other in own) for own in operations.values() for each in own
+        ]
+        self._sums = list(accumulate(shares))
+
+    def choose(self, chance: random.Random) -> tuple[Device, Operation]:
+        """The next device and what to ask of it."""
+        place = bisect_right(self._sums, chance.random() * self._sums[-1])
+        return self._choices[min(place, len(self._choices) - 1)]
+
+
+def one_tag_at_a_time(description: Mapping[str, Any]) -> list[Operation]:
+    """The reads of a device of which nothing else is known: each of its tags that can be read, by itself.
+
+    Args:
+        description: the result of `describe`.
+    """
+    tags: Mapping[str, Mapping[str, Any]] = description["tags"]
+    return [
+        Operation("read", "read", {"tags": [name]})
+        for name, tag in tags.items()
+        if "r" in str(tag.get("access", "r"))
+    ]
