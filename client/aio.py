@@ -19,6 +19,7 @@ import select
 import time
 import warnings
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -27,6 +28,7 @@ from .aio_watch import watch_events
 from .bound import BoundDevice
 from .endpoint import DEFAULT_ENDPOINT, endpoint_of
 from .errors import BrokerUnreachable, Code, PlcmqError
+from .locked import LOCK_TTL, AsyncLockedDevice
 from .protocol import DEFAULT_TIMEOUT, Codec
 from .pump import Pump
 from .replies import Reply
@@ -173,6 +175,7 @@ class AsyncConnection:
         timeout: float | None = None,
         key: str | None = None,
         request_id: str | None = None,
+        token: str | None = None,
         retry: bool | Retry = False,
     ) -> Any:
         """Asks for an action, and returns its result.
@@ -184,6 +187,7 @@ class AsyncConnection:
             timeout: seconds to wait.
             key: idempotency key: the same request under the same key is executed once.
             request_id: what `cancel` shall know this request by.
+            token: of the lock that this client holds on the device.
             retry: try again, within the timeout, where that is safe: reads, what was not executed, and
                 whatever has a key.
 
@@ -191,7 +195,8 @@ class AsyncConnection:
             PlcmqError: it failed; the class says what can be done about it, `outcome` what happened at the
                 device.
         """
-        message = request_map(action, rqargs, self._device if device is None else device, key, request_id)
+        target = self._device if device is None else device
+        message = request_map(action, rqargs, target, key, request_id, token)
         seconds = self._timeout if timeout is None else timeout
         attempts = Attempts(retry, message, seconds, time.monotonic())
         while True:
@@ -251,6 +256,28 @@ class AsyncConnection:
         timeout = min(self._timeout, ttl)
         watching = Watching(watch_args(tags, interval, deadband, ttl))
         return watch_events(watching, device, self._session, lambda message: self._begin(message, timeout))
+
+    @asynccontextmanager
+    async def lock(
+        self, device: str | int, ttl: float = LOCK_TTL, timeout: float | None = None
+    ) -> AsyncGenerator[AsyncLockedDevice, None]:
+        """Locks a device for the time of an `async with` block: others' writes and commands are refused.
+
+        Args:
+            device: name or id.
+            ttl: seconds after which the lock ends by itself, unless it is renewed.
+            timeout: seconds to wait for another client's lock to end.
+
+        Raises:
+            PlcmqError: `locked`: another client held it all the time.
+        """
+        result = await self.request("lock", {"ttl": ttl}, device=device, timeout=timeout, retry=True)
+        locked = AsyncLockedDevice(self, device, result["token"])
+        try:
+            yield locked
+        finally:
+            with suppress(PlcmqError):
+                await locked.unlock()
 
     async def describe(self, device: str | int) -> Any:
         """The device's profile, its tags, and its actions with JSON Schemas of their arguments."""

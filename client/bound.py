@@ -24,6 +24,7 @@ class Requester(Protocol):
         device: str | int | None = None,
         timeout: float | None = None,
         key: str | None = None,
+        token: str | None = None,
         retry: bool | Retry = False,
     ) -> Any:
         """Asks a device for an action, and returns its result."""
@@ -45,9 +46,11 @@ class Requester(Protocol):
 class BoundDevice:
     """One device, seen through a connection that others share. Closing is the connection's business."""
 
-    def __init__(self, connection: Requester, device: str | int) -> None:
+    def __init__(self, connection: Requester, device: str | int, token: str | None = None) -> None:
+        """`token`: of the lock that the connection holds on the device."""
         self.connection = connection
         self.device = device
+        self.token = token
 
     def __repr__(self) -> str:
         return f"<BoundDevice {self.device!r} of {self.connection!r}>"
@@ -63,7 +66,7 @@ class BoundDevice:
     ) -> Any:
         """Asks this device for an action, as `AsyncConnection.request`."""
         return await self.connection.request(
-            action, rqargs, device=self.device, timeout=timeout, key=key, retry=retry
+            action, rqargs, device=self.device, timeout=timeout, key=key, token=self.token, retry=retry
         )
 
     async def read(self, *tags: str, max_age: float | None = None) -> Any:

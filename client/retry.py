@@ -20,7 +20,9 @@ from .session import GRACE, changes_nothing
 
 _GROWTH: Final = 2.0  # of delays and of patience, from one attempt to the next
 _LEAST: Final = 0.01  # seconds that an attempt is worth making for
-_KEY_WAS_FREE: Final = frozenset({Code.DEVICE_DOWN, Code.DEVICE_ERROR, Code.ACTION_FAILED, Code.KEY_CONFLICT})
+_KEY_WAS_FREE: Final = frozenset(
+    {Code.DEVICE_DOWN, Code.DEVICE_ERROR, Code.LOCKED, Code.ACTION_FAILED, Code.KEY_CONFLICT}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def request_map(
     device: str | int | None = None,
     key: str | None = None,
     request_id: str | None = None,
+    token: str | None = None,
 ) -> dict[str, Any]:
     """A request as it goes on the wire, without what its caller left out."""
     message: dict[str, Any] = {"action": action}
@@ -47,6 +48,8 @@ def request_map(
         message["key"] = key
     if request_id is not None:
         message["id"] = request_id
+    if token is not None:
+        message["token"] = token
     return message
 
 

@@ -16,13 +16,15 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
 from . import calls
 from .endpoint import DEFAULT_HOST, DEFAULT_PORT, endpoint_of
 from .errors import BrokerUnreachable, Code, PlcmqError
+from .locked import LOCK_TTL, LockedDevice
 from .protocol import DEFAULT_TIMEOUT, Codec
 from .replies import Reply
 from .retry import Attempts, Retry
@@ -134,6 +136,7 @@ class Connection:
         timeout: float | None = None,
         key: str | None = None,
         request_id: str | None = None,
+        token: str | None = None,
         retry: bool | Retry = False,
     ) -> Any:
         """Asks for an action, and returns its result.
@@ -145,6 +148,7 @@ class Connection:
             timeout: seconds to wait.
             key: idempotency key: the same request under the same key is executed once.
             request_id: what `cancel` shall know this request by.
+            token: of the lock that this client holds on the device.
             retry: try again, within the timeout, where that is safe: reads, what was not executed, and
                 whatever has a key.
 
@@ -152,7 +156,8 @@ class Connection:
             PlcmqError: it failed; the class says what can be done about it, `outcome` what happened at the
                 device.
         """
-        message = request_map(action, rqargs, self._device if device is None else device, key, request_id)
+        target = self._device if device is None else device
+        message = request_map(action, rqargs, target, key, request_id, token)
         seconds = self._timeout if timeout is None else timeout
         attempts = Attempts(retry, message, seconds, time.monotonic())
         while True:
@@ -181,6 +186,28 @@ class Connection:
     def write(self, device: str | int, values: Mapping[str, Any], verify: bool | None = None) -> None:
         """Writes tags, in the order given; `verify` reads them back and compares."""
         self.request("write", calls.write_args(values, verify), device=device)
+
+    @contextmanager
+    def lock(
+        self, device: str | int, ttl: float = LOCK_TTL, timeout: float | None = None
+    ) -> Generator[LockedDevice, None, None]:
+        """Locks a device for the time of a `with` block: other clients' writes and commands are refused.
+
+        Args:
+            device: name or id.
+            ttl: seconds after which the lock ends by itself, unless it is renewed.
+            timeout: seconds to wait for another client's lock to end.
+
+        Raises:
+            PlcmqError: `locked`: another client held it all the time.
+        """
+        result = self.request("lock", {"ttl": ttl}, device=device, timeout=timeout, retry=True)
+        locked = LockedDevice(self, device, result["token"])
+        try:
+            yield locked
+        finally:
+            with suppress(PlcmqError):
+                locked.unlock()
 
     def describe(self, device: str | int) -> Any:
         """The device's profile, its tags, and its actions with JSON Schemas of their arguments."""

@@ -1,8 +1,8 @@
 """Raw reads and identification: what asks for registers instead of tags, so that nothing can be merged.
 
-Strategy: they are rare and for people, so each is a small task of its own. No more of them than the connection
-has turns wait at the channel, so that they hold up nothing else, and the clients take turns. A job is
-answered by whoever takes it out of `_waiting` or `_running`, so it ends once.
+Strategy: they are rare and for people, so each is a small task of its own. No more of them than the
+connection has turns wait at the channel, so that they hold up nothing else, and the clients take turns. A job
+is answered by whoever takes it out of `_waiting` or `_running`, so it ends once.
 """
 
 from __future__ import annotations

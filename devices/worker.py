@@ -2,7 +2,8 @@
 
 Strategy: reads go to the `Reader`, which merges them; writes and actions to the `Commander`, which does them
 one after the other; raw reads to the `RawReader`. What needs no device (`status`, `cancel`, a forced
-`unlock`) is answered at once, however long the queues are. Jobs with a negative number are the `Watcher`'s own polls.
+`unlock`) is answered at once, however long the queues are. Jobs with a negative number are the `Watcher`'s
+own polls.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Worker:
         holes: Iterable[Hole] = (),
         learn: Learn = lambda _holes: None,
     ) -> None:
-        """`lock` outlives the worker; `holes` of the device are known already, and `learn` is told of new ones."""
+        """`lock` outlives the worker; `holes` are known already, and `learn` is told of new ones."""
         self.device = device
         self._kind = kind
         self._channel = channel

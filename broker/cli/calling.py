@@ -15,7 +15,15 @@ from ..config import load
 from . import render
 from .arguments import device_of, named_values
 from .completion import action_names, tag_names, writable_tags
-from .options import BrokerOption, ConfigOption, DeviceArgument, JsonOption, KeyOption, TimeoutOption
+from .options import (
+    BrokerOption,
+    ConfigOption,
+    DeviceArgument,
+    JsonOption,
+    KeyOption,
+    TimeoutOption,
+    TokenOption,
+)
 from .reporting import FAILED, reported
 
 
@@ -29,6 +37,7 @@ def call(
         typer.Argument(metavar="NAME=VALUE", help="Its arguments: JSON where it parses as JSON, else text."),
     ] = None,
     key: KeyOption = None,
+    token: TokenOption = None,
     broker: BrokerOption = None,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
@@ -43,10 +52,12 @@ def call(
         plcmq call press-1 describe --json
 
         plcmq call press-1 start_batch --key order-4711 --timeout 20
+
+        plcmq call press-1 lock ttl=60          (then: --token with each command, and `unlock` with it)
     """
     rqargs = _named(arguments or [])
     with reported(as_json):
-        result = _request(device, action, rqargs, broker, timeout, config, key)
+        result = _request(device, action, rqargs, broker, timeout, config, key, token)
         if as_json:
             render.print_json(result)
         else:
@@ -103,6 +114,7 @@ def write(
     ],
     verify: Annotated[bool, typer.Option("--verify", help="Read back what was written.")] = False,
     key: KeyOption = None,
+    token: TokenOption = None,
     broker: BrokerOption = None,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
@@ -122,7 +134,7 @@ def write(
     if verify:
         rqargs["verify"] = True
     with reported(as_json):
-        result = _request(device, "write", rqargs, broker, timeout, config, key)
+        result = _request(device, "write", rqargs, broker, timeout, config, key, token)
         if as_json:
             render.print_json(result)
         else:
@@ -144,12 +156,13 @@ def _request(
     timeout: float | None,
     config: Path | None,
     key: str | None = None,
+    token: str | None = None,
 ) -> Mapping[str, Any]:
     settings = load({"broker": broker, "timeout": timeout}, os.environ, config).client
     conn = get_conn(settings.broker, connect_timeout=min(2.0, settings.timeout))
     try:
         result = conn.request(
-            action=action, rqargs=rqargs, device=device_of(device), timeout=settings.timeout, key=key
+            action, rqargs, device=device_of(device), timeout=settings.timeout, key=key, token=token
         )
     finally:
         conn.close()

@@ -1,4 +1,4 @@
-"""`device list|show|enable|disable|relearn|remove`: the devices of the registry, and how they are doing.
+"""`device list|show|enable|…`: the devices of the registry, and how they are doing.
 
 Strategy: the registry says what there is, with or without a broker. How a device is doing only a running
 broker knows: it is asked briefly, and where none answers the state is `unknown`.
@@ -20,7 +20,7 @@ from ..config import load
 from . import render
 from .arguments import device_of
 from .completion import device_names
-from .options import BrokerOption, ConfigOption, DeviceArgument, JsonOption, RegistryOption
+from .options import BrokerOption, ConfigOption, DeviceArgument, JsonOption, RegistryOption, TimeoutOption
 from .reporting import CommandFailed, reported
 
 PATIENCE = 0.5  # seconds that a broker gets to answer
@@ -29,7 +29,7 @@ PAGE = 1000  # devices in one question to the broker
 app = typer.Typer(
     name="device",
     no_args_is_help=True,
-    help="List, show, enable, disable, relearn and remove devices.",
+    help="List, show, enable, disable, relearn, unlock and remove devices.",
 )
 Form = Mapping[str, Any]
 
@@ -184,6 +184,33 @@ def relearn(
             names = opened.relearn(name)
         what = name or f"{len(names)} devices"
         render.print_done({"devices": names, "relearn": True}, f"{what} will be learned anew", as_json)
+
+
+@app.command()
+def unlock(
+    device: DeviceArgument,
+    broker: BrokerOption = None,
+    timeout: TimeoutOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Break the lock of a device, whoever holds it: its holder's commands are refused from then on.
+
+    For a lock whose holder is gone for good. A lock also ends by itself, when its time is up; `plcmq call
+    DEVICE status` tells how long that takes. A command that is under way goes on.
+
+    Example:
+
+        plcmq device unlock press-1
+    """
+    with reported(as_json):
+        settings = load({"broker": broker, "timeout": timeout}, os.environ, config).client
+        with get_conn(settings.broker, connect_timeout=min(2.0, settings.timeout)) as conn:
+            wanted, patience = device_of(device), settings.timeout
+            was_locked = conn.request("status", device=wanted, timeout=patience)["lock"] is not None
+            conn.request("unlock", {"force": True}, device=wanted, timeout=patience)
+        told = f"{device} is unlocked" if was_locked else f"{device} was not locked"
+        render.print_done({"device": device, "was_locked": was_locked}, told, as_json)
 
 
 def _set_enabled(

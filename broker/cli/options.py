@@ -39,6 +39,10 @@ ConfigOption = Annotated[
     typer.Option("--config", metavar="FILE", help="Settings file.", show_default="./plcmq.toml, if any"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for machines.")]
+TokenOption = Annotated[
+    str | None,
+    typer.Option("--token", metavar="TEXT", help="Of the lock that you hold on the device."),
+]
 KeyOption = Annotated[
     str | None,
     typer.Option("--key", metavar="TEXT", help="Idempotency key: with it a repeated request executes once."),

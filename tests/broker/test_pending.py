@@ -14,15 +14,18 @@ def pending(job, client=b"a", request_id=None):
 
 def fill(table, client, numbers):
     """Adds as many as the client may have; how many that were."""
-    for count, number in enumerate(numbers):
-        try:
+    before = len(table)
+
+    def go_on():
+        for number in numbers:
             table.make_room(client)
-        except PlcmqError as error:
-            assert (error.code, error.retryable) == (Code.BUSY, True)
-            assert error.retry_after
-            return count
-        table.add(pending(number, client))
-    raise AssertionError("there was no limit")
+            table.add(pending(number, client))
+
+    with pytest.raises(PlcmqError) as caught:
+        go_on()
+    assert (caught.value.code, caught.value.retryable) == (Code.BUSY, True)
+    assert caught.value.retry_after
+    return len(table) - before
 
 
 def test_a_client_alone_gets_its_share_and_no_more():

@@ -215,9 +215,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.lock = DeviceLock(self.device.name)
-        self.worker = Worker(
-            self.device, self.kind, self.channel, self.lock, self._sent, time.monotonic
-        )
+        self.worker = Worker(self.device, self.kind, self.channel, self.lock, self._sent, time.monotonic)
 
     def _sent(self, done: Done) -> None:
         self.ends.setdefault(done.job, []).append(done)
