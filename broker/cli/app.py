@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from .bench import bench
 from .calling import call, read, write
 from .demo import demo
 from .devices import app as device_app
@@ -67,3 +68,4 @@ app.command("call", rich_help_panel=CALLING)(call)
 app.command("read", rich_help_panel=CALLING)(read)
 app.command("write", rich_help_panel=CALLING)(write)
 app.command("watch", rich_help_panel=CALLING)(watch)
+app.command("bench", rich_help_panel=CALLING)(bench)

@@ -19,6 +19,8 @@ _BY_LIBRARY = {
     "pydantic": "broker",
     "fastjsonschema": "broker",
     "uvloop": "broker",
+    "hdrh": "loadtest",
+    "matplotlib": "loadtest",
 }
 
 

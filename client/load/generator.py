@@ -34,7 +34,7 @@ _SELECTABLE: Final = 400  # connections; `select` takes descriptors below 1024
 
 
 def precise_loop(connections: int) -> asyncio.AbstractEventLoop:
-    """An event loop that keeps its times to some ten microseconds, where `epoll` and uvloop round up to 1 ms."""
+    """An event loop that wakes within some ten microseconds, where `epoll` and uvloop round up to 1 ms."""
     if connections > _SELECTABLE:
         return asyncio.SelectorEventLoop()
     return asyncio.SelectorEventLoop(selectors.SelectSelector())
@@ -130,12 +130,11 @@ class Generator:
     async def _send_what_is_due(self, schedule: OpenLoop) -> None:
         for number in count():
             due = schedule.due(number)
-            while (wait := min(due, self._end) - self._now()) > 0:
-                await asyncio.sleep(min(wait, _GLANCE))
+            late = await self._until(due)
             if due >= self._end:
                 return
             if due >= self._plan.warm_up:
-                self.meter.lag.record(-wait)
+                self.meter.lag.record(late)
             task = asyncio.create_task(self._ask(due))
             self._asking.add(task)
             task.add_done_callback(self._answered)
@@ -147,9 +146,16 @@ class Generator:
         if not task.cancelled():
             task.result()
 
-    async def _caller(self, at: float) -> None:
-        while (wait := min(at, self._end) - self._now()) > 0:
+    async def _until(self, at: float) -> float:
+        """Waits until then, or until the end, which may come early; the seconds by which it is late."""
+        while True:
+            wait = min(at, self._end) - self._now()
+            if wait <= 0:
+                return -wait
             await asyncio.sleep(min(wait, _GLANCE))
+
+    async def _caller(self, at: float) -> None:
+        await self._until(at)
         while (now := self._now()) < self._end:
             await self._ask(now)
 

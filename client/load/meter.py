@@ -5,7 +5,7 @@ adds up the windows of all processes. Adding is exact: it does not matter how th
 windows and processes. A latency is kept in microseconds to three significant digits.
 
 A latency is that of a success. A failure counts under its code: an error that comes at once would make the
-latencies look better than they are. What was due during the warm-up is in the timeline, and not in the totals.
+latencies look better than they are. What was due during the warm-up is in the timeline, not in the totals.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ class Totals:
         self.in_flight[process] = window.in_flight
         self.lag.add(window.lag)
         # A window that ends at a slot's end belongs to that slot.
-        slot = self.slots.setdefault(max(0, round((window.at - WINDOW / 2) // self.width)), Slot())
+        slot = self.slots.setdefault(max(0, int((window.at - WINDOW / 2) // self.width)), Slot())
         for name, (packed, errors, messages) in window.tallies.items():
             slot.succeeded += packed.count
             slot.failed += sum(errors.values())

@@ -1,9 +1,9 @@
 """A load from several processes, gathered in one.
 
-Strategy: the asking is always done in processes of its own, also where it is only one: what the gathering and
-the display cost is not in the latencies. Each connects, says that it is ready, is told when to start, and then
-sends a window every half second. All of them use the same monotonic clock, which Linux has one of. A process
-whose pipe ends stops, so none is left behind.
+Strategy: the asking is always done in processes of its own, also where it is only one: what the gathering
+and the display cost is not in the latencies. Each connects, says that it is ready, is told when to start, and
+then sends a window every half second. All of them use the same monotonic clock, of which Linux has one. A
+process whose pipe ends stops, so none is left behind.
 """
 
 from __future__ import annotations
@@ -21,22 +21,25 @@ from typing import Final
 
 from ..errors import Code, PlcmqError, failure
 from .generator import Generator, precise_loop
-from .meter import Totals, Window
+from .meter import Window
 from .plan import Plan
 
 HEAD_START: Final = 0.1  # seconds between the word to start and the start
 _GLANCE: Final = 0.1  # seconds between looks whether to stop
 
 
+Take = Callable[[Window, int], None]
+
+
 def run_load(
-    plan: Plan, processes: int, totals: Totals, show: Callable[[float], None], stopped: Callable[[], bool]
+    plan: Plan, processes: int, take: Take, show: Callable[[float], None], stopped: Callable[[], bool]
 ) -> float:
     """Puts a load on a broker, and waits for its end.
 
     Args:
         plan: the whole load.
         processes: in how many processes; at most as many as there are connections.
-        totals: gets what they count.
+        take: gets what they have counted every half second, with the number of the process.
         show: is called ten times a second, with the seconds since the start.
         stopped: whether to end early; is asked as often.
 
@@ -52,13 +55,13 @@ def run_load(
         start = time.monotonic() + HEAD_START
         for pipe in pipes:
             pipe.send(start)
-        return _gather(plan, pipes, totals, start, show, stopped)
+        return _gather(plan, pipes, take, start, show, stopped)
 
 
 def _gather(
     plan: Plan,
     pipes: Sequence[Connection],
-    totals: Totals,
+    take: Take,
     start: float,
     show: Callable[[float], None],
     stopped: Callable[[], bool],
@@ -71,7 +74,7 @@ def _gather(
             assert isinstance(pipe, Connection)
             said = _hear(pipe)
             if isinstance(said, Window):
-                totals.add(said, numbers[pipe])
+                take(said, numbers[pipe])
             else:
                 del numbers[pipe]
         since = time.monotonic() - start

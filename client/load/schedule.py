@@ -1,10 +1,10 @@
 """When to ask: the two ways to put load on something. Pure.
 
-Strategy: an open loop asks at times that are fixed beforehand, however long the answers take, as a world does
-that does not wait. The time at which a request is due is a closed formula of its number, so nothing drifts and
-nothing is left out: a latency that is counted from the due time also holds the wait for a sender that is late
-("coordinated omission" is leaving that out). A closed loop has a fixed number of callers, and each asks again
-when it has its answer.
+Strategy: an open loop asks at times that are fixed beforehand, however long the answers take, as a world
+does that does not wait. The time at which a request is due is a closed formula of its number, so nothing
+drifts and nothing is left out: a latency that is counted from the due time also holds the wait for a sender
+that is late ("coordinated omission" is leaving that out). A closed loop has a fixed number of callers, and
+each asks again when it has its answer.
 
 Several processes share a schedule like cards: of `parts` each takes every `parts`-th request or caller,
 beginning with its `part`. Together they are exactly the whole.
