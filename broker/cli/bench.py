@@ -190,8 +190,7 @@ def _run(plan: Plan, processes: int, as_json: bool, output: Path | None, html: P
     began = datetime.datetime.now().astimezone()
     with showing(board, quiet=as_json) as show, _until_interrupted() as stopped:
         lasted = run_load(plan, processes, board.take, show, stopped)
-    document = {"began": began.isoformat(timespec="seconds")}
-    document |= result_of(plan, board.totals, lasted, processes)
+    document = result_of(plan, board.totals, lasted, processes, began.isoformat(" ", "seconds"))
     write_report(document)
     if output is not None:
         _write(output, json.dumps(document, indent=1) + "\n")
@@ -241,7 +240,7 @@ def _judge(document: Mapping[str, Any], under_rate: float | None, over_p99: floa
     missed = misses(document, under_rate, over_p99)
     requests = document["requests"]
     if not requests["succeeded"] and not document["stopped_early"]:
-        missed.insert(0, f"none of {requests['sent']:,} requests succeeded")
+        missed.insert(0, f"none of {requests['due']:,} requests succeeded")
     if missed:
         render.print_problem(missed, "")
         raise typer.Exit(FAILED)

@@ -107,7 +107,7 @@ class Generator:
         tell(self._window(0.0))
 
     async def _last_answers(self) -> None:
-        while self._asking and not (self._stopped and self._now() > self._end + PATIENCE):
+        while self._asking and not (self._stopped and self._now() > self._end + self._patience()):
             done, self._asking = await asyncio.wait(self._asking, timeout=_GLANCE)
             for task in done:
                 task.result()
@@ -122,6 +122,10 @@ class Generator:
     def _window(self, cpu: float) -> Window:
         return self.meter.take(self._now(), cpu)
 
+    def _patience(self) -> float:
+        """Seconds after the end that belong to requests which were due before."""
+        return PATIENCE if self._stopped else self._plan.timeout
+
     def _now(self) -> float:
         return time.monotonic() - self._start
 
@@ -133,6 +137,9 @@ class Generator:
             late = await self._until(due)
             if due >= self._end:
                 return
+            if late > PATIENCE and self._now() > self._end + self._patience():
+                self.meter.due += due >= self._plan.warm_up  # hopelessly late: the rest is not sent any more
+                continue
             if due >= self._plan.warm_up:
                 self.meter.lag.record(late)
             task = asyncio.create_task(self._ask(due))
@@ -167,7 +174,7 @@ class Generator:
         meter = self.meter
         measured = due >= self._plan.warm_up
         name = operation.name if measured else WARM_UP
-        meter.sent += measured
+        meter.due += measured
         meter.in_flight += 1
         try:
             result = await plc.request(operation.action, operation.rqargs, device=device)

@@ -114,7 +114,7 @@ class Window:
 
     at: float  # seconds since the start, when it ended
     in_flight: int  # requests without an answer at that time
-    sent: int  # requests that were due within the measured time
+    due: int  # requests that were due within the measured time, sent or not
     in_time: int  # successes that came within the measured time, whenever they were due
     cpu: float  # seconds of CPU that the process has used
     tallies: Mapping[str, tuple[Packed, Mapping[str, int], Mapping[str, str]]]  # as in `Tally`, by name
@@ -125,7 +125,7 @@ class Meter:
     """Counts in one process; see the attributes of `Window` for what it counts."""
 
     def __init__(self) -> None:
-        self.sent = 0
+        self.due = 0
         self.in_time = 0
         self.in_flight = 0
         self.lag = Latencies()
@@ -147,8 +147,8 @@ class Meter:
             name: (tally.latencies.pack(), dict(tally.errors), dict(tally.messages))
             for name, tally in self._tallies.items()
         }
-        window = Window(at, self.in_flight, self.sent, self.in_time, cpu, tallies, self.lag.pack())
-        self.sent = self.in_time = 0
+        window = Window(at, self.in_flight, self.due, self.in_time, cpu, tallies, self.lag.pack())
+        self.due = self.in_time = 0
         self.lag.reset()
         for tally in self._tallies.values():
             tally.latencies.reset()
@@ -185,7 +185,7 @@ class Totals:
 
     def __init__(self, width: float = WINDOW) -> None:
         self.width = width
-        self.sent = 0
+        self.due = 0
         self.in_time = 0
         self.lag = Latencies()
         self.tallies: dict[str, Tally] = {}
@@ -195,7 +195,7 @@ class Totals:
 
     def add(self, window: Window, process: int = 0) -> None:
         """Adds a window of a process."""
-        self.sent += window.sent
+        self.due += window.due
         self.in_time += window.in_time
         self.cpu[process] = self.cpu.get(process, 0.0) + window.cpu
         self.in_flight[process] = window.in_flight

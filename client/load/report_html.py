@@ -71,15 +71,10 @@ $body
 """)
 
 
-def report(document: Mapping[str, Any], when: str = "") -> str:
-    """The report of a result.
-
-    Args:
-        document: the result, as `summary.result_of` makes it.
-        when: the date and time to show.
-    """
+def report(document: Mapping[str, Any]) -> str:
+    """The report of a result, as `summary.result_of` makes it."""
     load = document["load"]
-    about = ", ".join(filter(None, (_what(load), _names(load["devices"]), load["broker"], when)))
+    about = ", ".join(filter(None, (_what(load), _names(load["devices"]), load["broker"], document["began"])))
     body = [
         _figures(document),
         _warnings(document["warnings"]),

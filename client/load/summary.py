@@ -28,7 +28,7 @@ def slot_width(seconds: float, window: float) -> float:
     return window * max(1, math.ceil(seconds / window / _SLOTS))
 
 
-def result_of(plan: Plan, totals: Totals, lasted: float, processes: int) -> Document:
+def result_of(plan: Plan, totals: Totals, lasted: float, processes: int, began: str) -> Document:
     """What came of a load.
 
     Args:
@@ -36,21 +36,23 @@ def result_of(plan: Plan, totals: Totals, lasted: float, processes: int) -> Docu
         totals: what was counted.
         lasted: seconds that it lasted, warm-up included; less than planned where somebody stopped it.
         processes: how many there were.
+        began: the date and time of its start.
     """
     seconds = max(0.0, lasted - plan.warm_up)
     whole = totals.overall()
     answered = whole.latencies.count + whole.failed
     document: Document = {
+        "began": began,
         "load": _load(plan, processes),
         "seconds": round(seconds, 3),
         "stopped_early": lasted < plan.end,
         "requests": {
-            "sent": totals.sent,
+            "due": totals.due,
             "succeeded": whole.latencies.count,
             "failed": whole.failed,
-            "unanswered": max(0, totals.sent - answered),
+            "unanswered": max(0, totals.due - answered),
         },
-        "rate": {"offered": _rate(totals.sent, seconds), "achieved": _rate(totals.in_time, seconds)},
+        "rate": {"offered": _rate(totals.due, seconds), "achieved": _rate(totals.in_time, seconds)},
         "latency": latency_map(whole.latencies),
         "errors": _errors(whole),
         "operations": {
@@ -93,10 +95,12 @@ def misses(
     achieved, p99 = document["rate"]["achieved"], document["latency"]["p99"]
     missed = []
     if under_rate is not None and (achieved is None or achieved < under_rate):
-        missed.append(f"{achieved or 0:g} requests/s are less than {under_rate:g}")
+        missed.append(f"{achieved or 0:,.0f} requests/s are less than {under_rate:,g}")
     if over_p99 is not None and (p99 is None or p99 > over_p99):
         missed.append(
-            f"a p99 of {p99:g} s is more than {over_p99:g} s" if p99 else "there is no p99: nothing succeeded"
+            f"a p99 of {in_words(p99)} is more than {in_words(over_p99)}"
+            if p99
+            else "there is no p99: nothing succeeded"
         )
     return missed
 
@@ -178,16 +182,14 @@ def _warnings(document: Document) -> list[str]:
     if lag and lag["p99"] is not None and lag["p99"] > LATE:
         said.append(
             f"the load generator could not keep up: 1 % of the requests were sent more than "
-            f"{lag['p99'] * 1e3:.0f} ms late, and their latencies hold that wait; {remedy}"
+            f"{in_words(lag['p99'])} late, and their latencies hold that wait; {remedy}"
         )
     if (most := max((cpu or 0.0 for cpu in document["generator"]["cpu"]), default=0.0)) > BUSY:
         said.append(f"the load generator used {most:.0%} of a core: it may be what limits the rate; {remedy}")
     rate = document["rate"]
     if lag and rate["offered"] and rate["achieved"] < _SHORT_OF * rate["offered"]:
-        said.append(
-            f"of {rate['offered']:g} requests/s offered, {rate['achieved']:g} succeeded in time: the rest "
-            "failed or was still waiting at the end"
-        )
+        short = f"{rate['achieved']:,.0f} of {rate['offered']:,.0f} requests/s offered"
+        said.append(f"{short} succeeded in time: the rest failed or still waited at the end")
     return said + _about_the_seconds(document)
 
 
@@ -197,7 +199,7 @@ def _about_the_seconds(document: Document) -> list[str]:
         load = document["load"]
         said.append(f"it was stopped after {document['seconds']:g} of {load['duration']:g} measured seconds")
     if unanswered := document["requests"]["unanswered"]:
-        said.append(f"{unanswered} requests had no answer when it was stopped; they are not in the latencies")
+        said.append(f"{unanswered:,} requests were due and have no answer; they are not in the latencies")
     return said
 
 
