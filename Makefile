@@ -5,10 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := client devices broker
+PEERS := build/peers
 CHECKED := $(PACKAGES) tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak style format types coverage bench docs clean
+.PHONY: help demo test soak style format types coverage bench guard docs clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,8 +17,8 @@ help: ## this list
 demo: $(VENV)/.demo ## a simulated plant, a batch, the rapid clicks, an unplugged PLC (ONCE=1: end after the tour)
 	@$(BIN)/plcmq demo $(if $(ONCE),--once)
 
-test: $(VENV)/.dev ## the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev ## the whole test suite, two at a time (ARGS="-n 0 tests/client": one at a time, and a part)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 soak: $(VENV)/.dev ## load under all faults and kills, and a verdict (DURATION=600 seconds, SEED=1)
 	$(BIN)/python tests/soak/soak.py --duration $(or $(DURATION),600) --seed $(or $(SEED),1)
@@ -39,8 +40,11 @@ coverage: $(VENV)/.dev ## tests with a report of what they did not reach
 	$(BIN)/coverage combine
 	$(BIN)/coverage report
 
-bench: $(VENV)/.dev ## requests a second and latencies beside libzmq's proxy and pymodbus (ARGS="--rounds 5")
-	$(BIN)/python tests/bench/bench.py $(ARGS)
+bench: $(VENV)/.dev $(PEERS)/.ready ## plcmq beside its peers, in 5 minutes (ARGS="--quick", ARGS="--publish")
+	$(BIN)/python tests/bench/bench.py --peers $(PEERS) $(ARGS)
+
+guard: $(VENV)/.dev ## fails when plcmq has become far slower than it was
+	$(BIN)/python tests/bench/guard.py
 
 docs: $(VENV)/.dev ## write the files that are made from the code: the site file's JSON Schema
 	$(BIN)/python -m plcmq.devices.site.json_schema > docs/site.schema.json
@@ -64,3 +68,9 @@ $(VENV)/.demo: $(BIN)/python setup.cfg pyproject.toml
 $(VENV)/.dev: $(BIN)/python setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	@touch $@ $(VENV)/.demo
+
+# What plcmq is measured beside has an environment of its own: nothing of it is a dependency of ours.
+$(PEERS)/.ready: tests/bench/peers.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement tests/bench/peers.txt
+	@touch $@
