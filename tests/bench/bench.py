@@ -1,204 +1,117 @@
-"""Measures plcmq beside what it stands on: libzmq's own proxy with an echo worker, and pymodbus alone.
+"""Measures plcmq beside its peers and what it stands on: `make bench`, explained in docs/performance.md.
+
+    python tests/bench/bench.py [--quick] [--rounds 5] [--seconds 0.8] [--json FILE] [--publish]
 
 Strategy: every contender runs in processes of its own; the rounds alternate, after a warm-up, so that a
 machine whose speed drifts treats all alike; medians and spreads are told, and ratios to the floor. It never
-judges.
-
-    python tests/bench/bench.py [--rounds 3] [--requests 6000] [--json FILE]
+judges: that a target is missed is told, and the status is 0.
 """
 
 import argparse
-import asyncio
+import itertools
 import json
-import multiprocessing
-import statistics
-import subprocess
+import resource
+import signal
 import sys
 import tempfile
-import threading
-import time
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import contenders
+import peers
+import plan
+import plots
+import publish
+import report
 import uvloop
-import zmq
-from plcmq.broker.registry import Registry
-from plcmq.client import connect
-from plcmq.client.protocol import Codec, Elapsed, encode, parse_request, success_map
-from plcmq.devices.simulator.plc import SimulatedPlc
-from plcmq.devices.site.load import parse_site
-from pymodbus.client import AsyncModbusTcpClient
+from loads import until_it_answers
+from measure import Rounds, as_json
+from rich.console import Console
+from rich.progress import track
+from targets import targets
 
-SITE = """
-profiles:
-  plain:
-    tags: {{level: {{address: "holding:0", type: uint16}}}}
-devices:
-  - {{id: 1, name: plc, host: 127.0.0.1, port: {port}, profile: plain}}
-"""
-WINDOWS = (1, 16, 100)
+ROOT = Path(__file__).parents[2]
+OUTPUT = ROOT / "build" / "bench"
+WARM_UP = 0.5  # part of a round
 
 
-# --- contenders: each has a process, and says where it listens ----------------------------------------
+@contextmanager
+def stage(found_peers):
+    """Everything that is measured, started; forked processes first, while this one has no thread."""
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        folder = Path(enter(tempfile.TemporaryDirectory()))
+        plcs = {plan.FAST: enter(contenders.plc(0.0)), plan.SLOW: enter(contenders.plc(contenders.SLOW))}
+        brokers = {plan.FLOOR: enter(contenders.floor())}
+        ports = {"fast": plcs[plan.FAST].port, "slow": plcs[plan.SLOW].port}
+        for name, apart in ((plan.ONE, False), (plan.APART, True)):
+            brokers[name] = enter(contenders.plcmq(folder, ports, host_apart=apart))
+        for endpoint, device in itertools.product(brokers.values(), ports):
+            uvloop.run(until_it_answers(endpoint, device))
+        ready = plan.Stage(plcs, brokers)
+        if found_peers is not None:
+            ready.proxies = {
+                name: enter(peers.modbus_proxy(found_peers, plc.port)) for name, plc in plcs.items()
+            }
+            ready.pyleco = enter(peers.pyleco(found_peers, max(plan.PYLECO_CLIENTS)))
+        yield ready
 
 
-def simulated_plc(pipe):
-    async def run():
-        async with SimulatedPlc() as plc:
-            pipe.send(plc.port)
-            await asyncio.Event().wait()
-
-    uvloop.run(run())
-
-
-def proxy_with_echo(pipe):
-    """The floor: a C proxy between Python ends, which parse and answer as the broker does, and do no more."""
-    context = zmq.Context()
-    front, back = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
-    port = front.bind_to_random_port("tcp://127.0.0.1")
-    inner = back.bind_to_random_port("tcp://127.0.0.1")
-    pipe.send(f"tcp://127.0.0.1:{port}")
-    threading.Thread(target=zmq.proxy, args=(front, back), daemon=True).start()  # in C, without Python's lock
-    echo_worker(context, inner)
+def measure(ready, rounds, seconds, console):
+    """Runs the plan once to warm up, and then in rounds."""
+    lines = plan.lines(ready)
+    collected = [Rounds(line) for line in lines]
+    steps = [(number, *pair) for number in range(rounds + 1) for pair in zip(lines, collected, strict=True)]
+    for number, line, rounds_of_line in track(steps, "measuring", console=console, transient=True):
+        plc = ready.plcs.get(line.plc)
+        before = plc.usage() if plc else contenders.Usage(0, 0.0)
+        times, total = line.load(seconds if number else seconds * WARM_UP)
+        after = plc.usage() if plc else before
+        if number:
+            rounds_of_line.add(times, total, after.requests - before.requests, after.cpu - before.cpu)
+    return [rounds_of_line.row() for rounds_of_line in collected]
 
 
-def echo_worker(context, port):
-    socket = context.socket(zmq.DEALER)
-    socket.connect(f"tcp://127.0.0.1:{port}")
-    while True:
-        *envelope, body = socket.recv_multipart()
-        request = parse_request(body)
-        is_ping = request.action == "ping"
-        result = {"pong": True} if is_ping else {"values": {"level": 0}, "age": {"level": 0.0}}
-        reply = encode(request.codec, success_map(request.id, result, Elapsed(0.0)))
-        socket.send_multipart([*envelope, reply])
-
-
-# --- loads --------------------------------------------------------------------------------------------
-
-
-async def through_zeromq(endpoint, window, requests, codec):
-    """Seconds of each request, and of all."""
-    async with connect(endpoint, codec=codec) as plc:
-        times = []
-
-        async def caller():
-            for _ in range(requests // window):
-                started = time.perf_counter()
-                await plc.read("plc", "level")
-                times.append(time.perf_counter() - started)
-
-        started = time.perf_counter()
-        await asyncio.gather(*(caller() for _ in range(window)))
-        return times, time.perf_counter() - started
-
-
-async def direct_pymodbus(port, requests):
-    client = AsyncModbusTcpClient("127.0.0.1", port=port)
-    await client.connect()
-    times = []
-    started = time.perf_counter()
-    for _ in range(requests):
-        before = time.perf_counter()
-        await client.read_holding_registers(0, count=1)
-        times.append(time.perf_counter() - before)
-    total = time.perf_counter() - started
-    client.close()
-    return times, total
-
-
-# --- the whole ----------------------------------------------------------------------------------------
-
-
-def contender(target):
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=target, args=(theirs,), daemon=False)
-    process.start()
-    return process, ours.recv()
-
-
-def serve(folder, port):
-    registry = f"sqlite:///{folder}/bench.db"
-    with Registry(registry) as opened:
-        opened.apply(parse_site(SITE.format(port=port)))
-    at = ["--bind", "tcp://127.0.0.1:*", "--host-bind", "tcp://127.0.0.1:*", "--registry", registry]
-    command = [sys.executable, "-m", "plcmq.broker.cli", "serve", *at, "--json", "--log-level", "error"]
-    broker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    text = ""
-    while True:
-        text += broker.stdout.readline()
-        try:
-            return broker, json.loads(text)["bind"]
-        except ValueError:
-            continue
-
-
-def measure(name, run, rounds):
-    """The rounds of one line: requests a second, and the median and 99th percentile in microseconds."""
-    rates, p50s, p99s = [], [], []
-    for times, total in rounds:
-        times.sort()
-        rates.append(len(times) / total)
-        p50s.append(times[len(times) // 2] * 1e6)
-        p99s.append(times[int(len(times) * 0.99)] * 1e6)
-    row = {"name": name, **run, "rates": rates, "rate": statistics.median(rates)}
-    return row | {"p50_us": statistics.median(p50s), "p99_us": statistics.median(p99s)}
-
-
-def loads(floor, broker, port, requests):
-    for codec in (Codec.MSGPACK, Codec.JSON):
-        for window in WINDOWS:
-            count = requests // 6 if window == 1 else requests
-            run = {"window": window, "codec": codec.value}
-            for name, endpoint in (("C proxy with echo", floor), ("plcmq, one process", broker)):
-                yield name, run, lambda e=endpoint, w=window, n=count, c=codec: through_zeromq(e, w, n, c)
-    yield "pymodbus, direct", {"window": 1, "codec": "-"}, lambda: direct_pymodbus(port, requests // 6)
-
-
-def bench(rounds, requests):
-    with tempfile.TemporaryDirectory() as folder:
-        plc, port = contender(simulated_plc)
-        proxy, floor = contender(proxy_with_echo)
-        broker, endpoint = serve(folder, port)
-        try:
-            lines = list(loads(floor, endpoint, port, requests))
-            seen = [[] for _ in lines]
-            for number in range(rounds + 1):
-                for index, (_name, _run, load) in enumerate(lines):
-                    result = uvloop.run(load())
-                    if number:  # the first is the warm-up
-                        seen[index].append(result)
-        finally:
-            broker.terminate()
-            plc.terminate()
-            proxy.terminate()
-            broker.wait()
-    return [measure(name, run, found) for (name, run, _load), found in zip(lines, seen, strict=True)]
-
-
-def show(rows):
-    floors = {(r["codec"], r["window"]): r["rate"] for r in rows if r["name"].startswith("C proxy")}
-    head = f"{'':20} {'codec':8} {'in flight':>9} {'requests/s':>11} {'spread':>8} {'to floor':>9}"
-    print(f"{head} {'p50 us':>8} {'p99 us':>8}")
-    for row in rows:
-        floor = floors.get((row["codec"], row["window"]))
-        spread = (max(row["rates"]) - min(row["rates"])) / row["rate"]
-        ratio = f"{row['rate'] / floor:.2f}" if floor else ""
-        what = f"{row['name']:20} {row['codec']:8} {row['window']:9}"
-        print(
-            f"{what} {row['rate']:11.0f} {spread:8.0%} {ratio:>9} {row['p50_us']:8.0f} {row['p99_us']:8.0f}"
-        )
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--quick", action="store_true", help="one short round: whether it works, not how fast"
+    )
+    parser.add_argument("--rounds", type=int, help="default 5")
+    parser.add_argument("--seconds", type=float, help="of each line in each round; default 0.8")
+    parser.add_argument("--peers", type=Path, default=ROOT / "build" / "peers", help="their environment")
+    parser.add_argument("--json", type=Path, default=OUTPUT / "bench.json")
+    parser.add_argument("--publish", action="store_true", help="put table and plots into docs/")
+    chosen = parser.parse_args()
+    chosen.rounds = chosen.rounds or (1 if chosen.quick else 5)
+    chosen.seconds = chosen.seconds or (0.3 if chosen.quick else 0.8)
+    return chosen
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--requests", type=int, default=6000, help="in one round of one line")
-    parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
-    rows = bench(chosen.rounds, chosen.requests)
-    show(rows)
-    if chosen.json:
-        chosen.json.write_text(json.dumps(rows, indent=1))
+    chosen = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (most, most)
+    )  # 1,000 connections are more than the usual limit
+    console = Console()
+    found_peers = chosen.peers if (chosen.peers / "bin" / "modbus-proxy").exists() else None
+    if found_peers is None:
+        console.print("without modbus-proxy and pyleco: `make bench` installs them")
+    with stage(found_peers) as ready:
+        rows = measure(ready, chosen.rounds, chosen.seconds, console)
+    met = targets(rows)
+    conditions = report.conditions(chosen.rounds, chosen.seconds, chosen.peers if found_peers else None)
+    report.show(console, rows, met, conditions)
+    chosen.json.parent.mkdir(parents=True, exist_ok=True)
+    chosen.json.write_text(json.dumps({"conditions": conditions, "rows": as_json(rows)}, indent=1))
+    drawn = publish.PLOTS if chosen.publish else OUTPUT
+    written = plots.draw(rows, drawn)
+    if chosen.publish:
+        publish.publish(report.markdown(rows, met, conditions))
+    for path in [chosen.json, *written]:
+        console.print(f"written: {path}", soft_wrap=True)
 
 
 if __name__ == "__main__":

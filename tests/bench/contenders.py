@@ -1,0 +1,203 @@
+"""What is measured, each in processes of its own: the simulated PLCs, the floor, and plcmq.
+
+Strategy: a contender is started once, says where it listens, and stays for the whole run, so that start-up
+is in no figure. All of them end with the `ExitStack` that they were entered into, also after an error.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import uvloop
+import zmq
+from plcmq.broker.registry import Registry
+from plcmq.client.protocol import Elapsed, encode, parse_request, success_map
+from plcmq.devices.simulator.plc import SimulatedPlc
+from plcmq.devices.site.load import parse_site
+
+TAGS = 100  # of each device, in neighbouring registers
+SLOW = 0.005  # seconds that the slow PLC takes for a request
+
+_HEAD = "profiles:\n  plain:\n    tags:\n"
+_TAG = '      t{n}: {{address: "holding:{n}", type: uint16}}\n'
+_DEVICE = "  - {{id: {id}, name: {name}, host: 127.0.0.1, port: {port}, profile: plain}}\n"
+_PATIENCE = 5.0  # seconds for a program to end
+_QUIET = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def site(ports: dict[str, int]) -> str:
+    """A site file of one device for each port, all with the same tags."""
+    tags = "".join(_TAG.format(n=n) for n in range(TAGS))
+    devices = [
+        _DEVICE.format(id=number, name=name, port=port)
+        for number, (name, port) in enumerate(ports.items(), 1)
+    ]
+    return f"{_HEAD}{tags}devices:\n{''.join(devices)}"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a simulated PLC has done since it was started."""
+
+    requests: int
+    cpu: float  # seconds
+
+
+class Plc:
+    """A simulated PLC in a process of its own.
+
+    Attributes:
+        port: where it serves.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self.port: int = pipe.recv()
+
+    def usage(self) -> Usage:
+        """What it has done so far."""
+        self._pipe.send("usage")
+        return self._pipe.recv()
+
+
+@contextmanager
+def _process(target, *args):
+    """A function in a process of its own, with a pipe to it."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=target, args=(theirs, *args), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        process.terminate()
+        process.join()
+
+
+@contextmanager
+def program(*command, **options):
+    """A program, until the end of the `with` block."""
+    with subprocess.Popen([str(part) for part in command], text=True, **_QUIET | options) as running:
+        try:
+            yield running
+        finally:
+            _end(running)
+
+
+def _end(running):
+    """Lets a program end that reads commands; terminates any other, and one that stays."""
+    try:
+        if running.stdin is None:
+            running.terminate()
+        else:
+            running.stdin.close()
+        running.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        running.kill()
+
+
+@contextmanager
+def plc(delay):
+    """A simulated PLC that takes so many seconds for a request."""
+    with _process(_serve_plc, delay) as pipe:
+        yield Plc(pipe)
+
+
+def _serve_plc(pipe, delay):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    async def run():
+        ended = asyncio.Event()
+        async with SimulatedPlc(delay=delay) as simulated:
+
+            def tell():
+                try:
+                    pipe.recv()
+                    pipe.send(Usage(simulated.evidence.requests, time.process_time()))
+                except (EOFError, OSError):  # the bench has gone
+                    ended.set()
+
+            asyncio.get_running_loop().add_reader(pipe.fileno(), tell)
+            pipe.send(simulated.port)
+            await ended.wait()
+
+    uvloop.run(run())
+
+
+@contextmanager
+def floor():
+    """A C proxy between Python ends, which parse and answer as the broker does, and do no more."""
+    with _process(_proxy_with_echo) as pipe:
+        yield pipe.recv()
+
+
+def _proxy_with_echo(pipe):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    context = zmq.Context()
+    front, back = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
+    port = front.bind_to_random_port("tcp://127.0.0.1")
+    inner = back.bind_to_random_port("tcp://127.0.0.1")
+    pipe.send(f"tcp://127.0.0.1:{port}")
+    threading.Thread(target=zmq.proxy, args=(front, back), daemon=True).start()  # in C, without Python's lock
+    threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
+    _echo(context, inner)
+
+
+def _end_with(pipe):
+    """Ends this process when the bench has gone."""
+    with suppress(EOFError, OSError):
+        pipe.recv()
+    os._exit(0)
+
+
+def _echo(context, port):
+    socket = context.socket(zmq.DEALER)
+    socket.connect(f"tcp://127.0.0.1:{port}")
+    while True:
+        *envelope, body = socket.recv_multipart()
+        request = parse_request(body)
+        is_ping = request.action == "ping"
+        result = {"pong": True} if is_ping else {"values": {"t0": 0}, "age": {"t0": 0.0}}
+        reply = encode(request.codec, success_map(request.id, result, Elapsed(0.0)))
+        socket.send_multipart([*envelope, reply])
+
+
+@contextmanager
+def plcmq(folder: Path, ports: dict[str, int], *, host_apart: bool):
+    """The broker, with the device host in its process or in one of its own; yields where clients connect."""
+    registry = f"sqlite:///{folder}/{'apart' if host_apart else 'one'}.db"
+    with Registry(registry) as opened:
+        opened.apply(parse_site(site(ports)))
+    plcmq_command = [sys.executable, "-m", "plcmq.broker.cli"]
+    log = ["--log-level", "error"]
+    at = ["--bind", "tcp://127.0.0.1:*", "--host-bind", "tcp://127.0.0.1:*", "--registry", registry]
+    serve = [*plcmq_command, "serve", *at, *log, "--json", *(["--no-host"] if host_apart else [])]
+    with ExitStack() as stack:
+        broker = stack.enter_context(program(*serve, stdout=subprocess.PIPE))
+        started = _document(broker.stdout)
+        if host_apart:
+            host = [*plcmq_command, "host", "--broker", started["host_bind"], "--name", "bench", *log]
+            stack.enter_context(program(*host))
+        yield started["bind"]
+
+
+def _document(lines):
+    """The first JSON document of an output."""
+    text = ""
+    for line in lines:
+        text += line
+        try:
+            return json.loads(text)
+        except ValueError:
+            continue
+    raise RuntimeError(f"plcmq ended before it served: {text}")
