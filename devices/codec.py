@@ -43,9 +43,11 @@ class TagCodec:
     Attributes:
         tag: the tag.
         width: registers that it occupies, or bits in a coil or discrete table.
+        plain: how `struct` alone makes the raw value; None where it cannot.
+        convert: makes the value of the raw value; None where they are the same.
     """
 
-    __slots__ = ("_convert", "_layout", "_numbers", "_scale", "_unpack", "tag", "width")
+    __slots__ = ("_layout", "_numbers", "_scale", "_unpack", "convert", "plain", "tag", "width")
 
     def __init__(self, tag: Tag) -> None:
         self.tag = tag
@@ -53,10 +55,11 @@ class TagCodec:
             raise ValueError(f"{tag.name}: an enum names whole numbers or booleans, not {tag.type}")
         self._layout = layout_of(tag)
         self.width = self._layout.width
+        self.plain = self._layout.plain
         self._unpack = self._layout.unpack
         self._scale = _exact_scale(tag)
         self._numbers = {name: number for number, name in (tag.enum or {}).items()}
-        self._convert = self._conversion()
+        self.convert = self._conversion()
 
     def __repr__(self) -> str:
         return f"<TagCodec {self.tag.name} {self.tag.type} {self.tag.table}:{self.tag.address} +{self.width}>"
@@ -73,7 +76,7 @@ class TagCodec:
             UndecodableValue: the bits are no value of this type.
         """
         raw = self._unpack(data, position)
-        convert = self._convert
+        convert = self.convert
         if convert is None:
             return raw
         return [convert(item) for item in raw] if isinstance(raw, list) else convert(raw)

@@ -63,6 +63,7 @@ class DeviceHost:
         self._locks: dict[int, DeviceLock] = {}  # they outlive a redefinition
         self._closed = False
         self._changing: dict[int, asyncio.Task[None]] = {}
+        self._building = asyncio.Lock()  # one device after the other, and in between the loop serves others
         self._held: dict[int, list[Job]] = {}  # jobs for a device that is being set up
         self._kinds: dict[str, tuple[Form, CompiledProfile]] = {}
         self._busy: set[int] = set()  # devices that may have jobs
@@ -148,8 +149,11 @@ class DeviceHost:
 
     async def _bring_about(self, device_id: int) -> None:
         """Makes one device be as it is wanted, also if that changes meanwhile."""
-        while not same(definition := self._wanted.get(device_id), self._present.get(device_id)):
-            new = self._compiled(device_id, definition) if definition else None
+        while not same(self._wanted.get(device_id), self._present.get(device_id)):
+            async with self._building:
+                await asyncio.sleep(0)
+                definition = self._wanted.get(device_id)
+                new = self._compiled(device_id, definition) if definition else None
             await self._stop(device_id, new[0].endpoint if new else None)
             if definition is None:
                 self._present.pop(device_id, None)
@@ -159,15 +163,18 @@ class DeviceHost:
                 self._send(Released([device_id]))
                 continue
             if new is not None:
-                channel = await self._channels.join(new[0])
-                known, learn = self._known(new[0]), partial(self._learn, new[0])
-                lock = self._locks.setdefault(device_id, DeviceLock(new[0].name))
-                self._workers[device_id] = Worker(
-                    *new, channel, lock, self._send, self.clock, known.holes, learn
-                )
+                await self._start(*new)
             self._present[device_id] = definition
         del self._changing[device_id]
         self._submit_held(self._held.pop(device_id, []))
+
+    async def _start(self, device: Device, kind: CompiledProfile) -> None:
+        channel = await self._channels.join(device)
+        known, learn = self._known(device), partial(self._learn, device)
+        lock = self._locks.setdefault(device.id, DeviceLock(device.name))
+        self._workers[device.id] = Worker(
+            device, kind, channel, lock, self._send, self.clock, known.holes, learn
+        )
 
     async def _stop(self, device_id: int, next_endpoint: Endpoint | None) -> None:
         """Ends the device's worker, and its part in the connection unless it stays at that endpoint."""

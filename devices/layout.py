@@ -74,6 +74,15 @@ class UndecodableValue(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Plain:
+    """One number as `struct` takes it, so that many can be unpacked together."""
+
+    order: str  # ">" or "<"
+    form: str  # its format character
+    swapped: bool  # whether the bytes of each word must be swapped first
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The raw side of one tag."""
 
@@ -81,6 +90,7 @@ class Layout:
     unpack: Callable[[bytes, int], Scalar | list[Scalar]]  # reply data, position in registers or bits
     pack: Callable[[Sequence[Scalar]], bytes]  # one raw value for each element
     mask: int = 0  # of a bit in a register: the bit, as it lies on the wire
+    plain: Plain | None = None  # if `struct` alone makes the raw value
 
 
 def layout_of(tag: Tag) -> Layout:
@@ -127,7 +137,8 @@ def _numbers(tag: Tag) -> Layout:
     words = WORDS[tag.type]
     count = 1 if tag.count is None else tag.count
     order = tag.word_order if words > 1 else tag.byte_order
-    form = struct.Struct(f"{'>' if order is Order.BIG else '<'}{count}{_FORMATS[tag.type]}")
+    sign, letter = ">" if order is Order.BIG else "<", _FORMATS[tag.type]
+    form = struct.Struct(f"{sign}{count}{letter}")
     swap = words > 1 and tag.word_order is not tag.byte_order
     convert, revert = _conversions(tag)
 
@@ -135,7 +146,9 @@ def _numbers(tag: Tag) -> Layout:
         data = form.pack(*(raws if revert is None else map(revert, raws)))
         return swap_bytes(data) if swap else data
 
-    return Layout(words * count, _unpack_numbers(form, swap, convert, tag.count is None), pack)
+    unpack = _unpack_numbers(form, swap, convert, tag.count is None)
+    plain = Plain(sign, letter, swap) if tag.count is None and convert is None else None
+    return Layout(words * count, unpack, pack, plain=plain)
 
 
 def _unpack_numbers(

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 from uuid import uuid4
 
 from ..client.errors import Code, PlcmqError, failure
+from .block import Block
 from .channel import Channel
 from .fairness import FairQueue
 from .jobs import Done, Job
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 class Plan:
     """How tags are read: the requests, and the tags that no request can read, each with its error."""
 
-    spans: list[Span]
+    blocks: list[Block]
     unreadable: list[tuple[Want, PlcmqError]]
 
 
@@ -80,10 +81,6 @@ class Reader:
         self._round: Round | None = None
         self._wake = asyncio.Event()
         self._plans: dict[frozenset[str], Plan] = {}
-        self._wants = {
-            name: Want(name, codec.tag.table, codec.tag.address, codec.width)
-            for name, codec in kind.codecs.items()
-        }
         self._task = asyncio.get_running_loop().create_task(self._read_for_ever(), name=f"read {device.name}")
 
     @property
@@ -106,7 +103,7 @@ class Reader:
             self._finish(out.broken_off(busy(self._device.name, "reads", self._waiting.limit), now))
         self._wake.set()
 
-    async def read_now(self, tags: Collection[str], deadline: float) -> dict[str, Value]:
+    async def read_now(self, tags: Collection[str], deadline: float) -> Mapping[str, Value]:
         """Reads tags for a step of a command, ahead of what waits.
 
         Args:
@@ -118,7 +115,7 @@ class Reader:
         """
         now = self._clock()
         read_job = ReadJob(Job(0, self._device.id, "read", {}, deadline), now, set(tags))
-        round_ = Round([read_job], self._kind.codecs)
+        round_ = Round([read_job])
         try:
             async with asyncio.timeout(deadline - now):
                 await self._carry_out(round_, Lane.COMMAND, lambda _complete: None)
@@ -159,7 +156,7 @@ class Reader:
         if plan is None:
             if len(self._plans) >= PLAN_CACHE:
                 self._plans.clear()
-            plan = self._plans[tags] = self._new_plan([self._wants[name] for name in tags])
+            plan = self._plans[tags] = self._new_plan([self._kind.wants[name] for name in tags])
         return plan
 
     def know(self, holes: Iterable[Hole]) -> None:
@@ -175,7 +172,11 @@ class Reader:
             wants = [want for want in wants if want not in forbidden]
         spans = plan_reads(wants, **limits, max_gap=link.max_gap, holes=holes)
         refused = [(w, self._unreadable(w, why)) for w, why in unreadable(wants, **limits, holes=holes)]
-        return Plan(spans, refused + [(want, self._not_allowed(want)) for want in forbidden])
+        refused += [(want, self._not_allowed(want)) for want in forbidden]
+        return Plan([self._block(span) for span in spans], refused)
+
+    def _block(self, span: Span) -> Block:
+        return Block(span, self._kind.codecs)
 
     def _unreadable(self, want: Want, why: str) -> PlcmqError:
         link, message = self._device.link, f"{self._device.name}: {want.name} cannot be read: {why}"
@@ -196,7 +197,7 @@ class Reader:
             self._wake.clear()
             self.expire(self._clock())
             self._running = self._waiting.take_all()
-            self._round = Round(self._running.values(), self._kind.codecs)
+            self._round = Round(self._running.values())
             try:
                 await self._carry_out(self._round, Lane.READ, self._complete)
             except Exception:  # the boundary of one round: a fault in it must not end the device's reading
@@ -209,54 +210,53 @@ class Reader:
         plan = self.plan(round_.tags)
         for want, refusal in plan.unreadable:
             error = PlcmqError.from_map(refusal.to_map())  # each its own, for it may be raised
-            complete(round_.failed(Span(want.table, want.address, want.width, (want,)), error))
-        at_once = min(self._channel.window, len(plan.spans))
+            complete(round_.failed(frozenset((want.name,)), error))
+        at_once = min(self._channel.window, len(plan.blocks))
         if at_once <= 1:
-            await self._read_all(plan.spans, round_, lane, complete)
+            await self._read_all(plan.blocks, round_, lane, complete)
             return
-        spans = iter(plan.spans)
+        blocks = iter(plan.blocks)
         async with asyncio.TaskGroup() as group:
             for _ in range(at_once):
-                group.create_task(self._read_all(spans, round_, lane, complete))
+                group.create_task(self._read_all(blocks, round_, lane, complete))
 
-    async def _read_all(self, spans: Iterable[Span], round_: Round, lane: Lane, complete: Complete) -> None:
-        for span in spans:
+    async def _read_all(self, blocks: Iterable[Block], round_: Round, lane: Lane, complete: Complete) -> None:
+        for block in blocks:
             try:
-                await self._ask(round_, span, lane, complete)
+                await self._ask(round_, block, lane, complete)
             except ExceptionReply as reply:
-                why = await self._after_refusal(reply, round_, span, lane, complete)
-                complete(round_.failed(span, as_error(self._device, why, is_write=False)))
+                why = await self._after_refusal(reply, round_, block, lane, complete)
+                complete(round_.failed(block.names, as_error(self._device, why, is_write=False)))
             except LinkError as error:
-                complete(round_.failed(span, as_error(self._device, error, is_write=False)))
+                complete(round_.failed(block.names, as_error(self._device, error, is_write=False)))
 
-    async def _ask(self, round_: Round, span: Span, lane: Lane, complete: Complete) -> bool:
-        """Reads one span; false if by the time it could be asked for nobody wants it any more."""
-        return await while_busy(partial(self._read_span, round_, span, lane, complete), self._clock)
+    async def _ask(self, round_: Round, block: Block, lane: Lane, complete: Complete) -> bool:
+        """Reads one block; false if by the time it could be asked for nobody wants it any more."""
+        return await while_busy(partial(self._read_block, round_, block, lane, complete), self._clock)
 
-    async def _read_span(self, round_: Round, span: Span, lane: Lane, complete: Complete) -> bool:
+    async def _read_block(self, round_: Round, block: Block, lane: Lane, complete: Complete) -> bool:
         async with self._channel.turn(lane, self._device.id) as turn:
-            turn.until = round_.starts(span, self._clock())
+            turn.until = round_.starts(block.names, self._clock())
             if turn.until is None:
                 return False
             aboard = self._round if lane is Lane.COMMAND else None  # who waited before it was asked for
             if aboard is not None:
-                aboard.starts(span, self._clock())
+                aboard.starts(block.names, self._clock())
             writes = self.latest.writes
-            request = read(span.table, span.address, span.count)
-            data = await turn.transact(self._device.unit, request, self._device.link.timeout)
+            data = await turn.transact(self._device.unit, block.request, self._device.link.timeout)
         now = self._clock()
-        complete(round_.filled(span, data, self.latest, now, writes))
+        complete(round_.filled(block, data, self.latest, now, writes))
         if aboard is not None and aboard is self._round:
-            self._complete(aboard.filled(span, data, self.latest, now, writes))
+            self._complete(aboard.filled(block, data, self.latest, now, writes))
         return True
 
     async def _after_refusal(
-        self, reply: ExceptionReply, round_: Round, span: Span, lane: Lane, complete: Complete
+        self, reply: ExceptionReply, round_: Round, block: Block, lane: Lane, complete: Complete
     ) -> ExceptionReply | LinkError:
-        """Reads what can be read of a span that the device refused; why the rest cannot."""
+        """Reads what can be read of a block that the device refused; why the rest cannot."""
         if reply.code == ILLEGAL_ADDRESS:
             try:
-                await self._hunt(HoleHunt(span), round_, lane, complete)
+                await self._hunt(HoleHunt(block.span), round_, lane, complete)
             except (ExceptionReply, LinkError) as error:
                 return error
         return reply
@@ -266,7 +266,7 @@ class Reader:
         try:
             while (part := hunt.part) is not None:
                 try:
-                    if not await self._ask(round_, part, lane, complete):
+                    if not await self._ask(round_, self._block(part), lane, complete):
                         return
                 except ExceptionReply as reply:
                     if reply.code != ILLEGAL_ADDRESS:

@@ -1,21 +1,24 @@
 """Rounds of reading: what many callers want becomes few requests, and the replies find their callers.
 
-Strategy: pure. A `Round` takes all read jobs that wait together, plans the fewest spans for the tags they
-want, and is told how each span ended. It hands back the jobs that are complete by then, so that nobody waits
-for a span that does not concern him. What has been read goes into `Latest`, from which `max_age` is served.
+Strategy: pure. A `Round` takes all read jobs that wait together and is told how each block of the plan for
+their tags ended. It hands back the jobs that are complete by then, so that nobody waits for a block that does
+not concern him. What has been read goes into `Latest`, from which `max_age` is served.
+
+Whole blocks are handed on, by operations on sets and maps, and not tag by tag: a poll of a hundred tags costs
+not much more than that of one. So several jobs may hold the same map of values, and nobody changes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..client.errors import Code, PlcmqError, failure
-from .codec import TagCodec
+from .block import Block
 from .jobs import Done, Job
-from .layout import UndecodableValue
 from .model import Value
-from .planner import Span
+
+Values = Mapping[str, Value]
 
 
 @dataclass(slots=True, eq=False)
@@ -25,17 +28,19 @@ class ReadJob:
     job: Job
     received: float  # monotonic seconds
     missing: set[str]
-    values: dict[str, Value] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
     errors: dict[str, PlcmqError] = field(default_factory=dict)
     started: float | None = None  # when its first request went out; None: nothing has
-    read_at: dict[str, float] = field(default_factory=dict)
+    read_at: list[tuple[float, Values]] = field(default_factory=list)  # what was read when
 
     def done(self, now: float) -> Done:
         """The job's end, once nothing is missing. Where every tag failed, the first error is the job's."""
         if self.errors and not self.values:
             return self.broken_off(next(iter(self.errors.values())), now)
         started = now if self.started is None else self.started
-        ages = {name: round(max(0.0, now - at), 6) for name, at in self.read_at.items()}
+        ages: dict[str, float] = {}
+        for at, values in self.read_at:
+            ages.update(dict.fromkeys(values, round(max(0.0, now - at), 6)))
         result: dict[str, object] = {"values": self.values, "age": ages}
         if self.errors:
             result["errors"] = {name: error.to_map() for name, error in self.errors.items()}
@@ -46,16 +51,16 @@ class ReadJob:
         started = now if self.started is None else self.started
         return Done(self.job.id, error=error, queued=started - self.received, device=now - started)
 
-    def take(self, name: str, value: Value, read_at: float) -> None:
-        """Notes a tag's value."""
-        self.missing.discard(name)
-        self.values[name] = value
-        self.read_at[name] = read_at
+    def take(self, values: Values, read_at: float) -> None:
+        """Notes values of tags that are missing."""
+        self.missing.difference_update(values)
+        self.values = {**self.values, **values} if self.values else values
+        self.read_at.append((read_at, values))
 
-    def fail(self, name: str, error: PlcmqError) -> None:
-        """Notes that a tag could not be read."""
-        self.missing.discard(name)
-        self.errors[name] = error
+    def fail(self, names: Collection[str], error: PlcmqError) -> None:
+        """Notes that tags could not be read."""
+        self.missing.difference_update(names)
+        self.errors.update(dict.fromkeys(names, error))
 
 
 class Latest:
@@ -67,106 +72,99 @@ class Latest:
 
     def __init__(self) -> None:
         self.writes = 0
-        self._values: dict[str, tuple[Value, float]] = {}
+        self._values: dict[str, Value] = {}
+        self._times: dict[str, float] = {}
 
-    def put(self, name: str, value: Value, now: float, writes: int) -> None:
-        """Notes a value, unless there was a write since it was asked for, when `writes` was what is given."""
+    def put(self, values: Values, now: float, writes: int) -> None:
+        """Notes values, unless there was a write since they were asked for, when `writes` was as given."""
         if writes == self.writes:
-            self._values[name] = (value, now)
+            self._values.update(values)
+            self._times.update(dict.fromkeys(values, now))
 
     def forget(self) -> None:
         """Forgets all values: a write may have changed any of them."""
         self.writes += 1
         self._values.clear()
+        self._times.clear()
 
     def serve(self, read: ReadJob, max_age: float, now: float) -> None:
         """Gives the job every tag whose last value is young enough."""
-        for name in tuple(read.missing):
-            known = self._values.get(name)
-            if known is not None and now - known[1] <= max_age:
-                read.take(name, *known)
+        times, young = self._times, dict[float, dict[str, Value]]()
+        for name in read.missing:
+            at = times.get(name)
+            if at is not None and now - at <= max_age:
+                young.setdefault(at, {})[name] = self._values[name]
+        for at, values in young.items():
+            read.take(values, at)
 
 
 class Round:
     """Read jobs that are carried out together."""
 
-    def __init__(self, reads: Iterable[ReadJob], codecs: Mapping[str, TagCodec]) -> None:
-        self._codecs = codecs
-        self._waiting: dict[str, list[ReadJob]] = {}
-        for read in reads:
-            for name in read.missing:
-                self._waiting.setdefault(name, []).append(read)
+    def __init__(self, reads: Iterable[ReadJob]) -> None:
+        self._reads = {read.job.id: read for read in reads if read.missing}
 
     @property
     def tags(self) -> frozenset[str]:
         """The tags that somebody still waits for."""
-        return frozenset(self._waiting)
+        return frozenset().union(*(read.missing for read in self._reads.values()))
 
-    def starts(self, span: Span, now: float) -> float | None:
-        """Notes that a span is about to be asked for.
+    def starts(self, names: frozenset[str], now: float) -> float | None:
+        """Notes that tags are about to be asked for.
 
         Returns:
-            until when somebody waits for it; None if nobody does any more, and it shall not be asked for.
+            until when somebody waits for them; None if nobody does any more, and they shall not be asked for.
         """
         until = now
-        for want in span.wants:
-            for read in self._waiting.get(want.name, ()):
-                deadline = read.job.deadline
-                if deadline > now:
-                    if read.started is None:
-                        read.started = now
-                    if deadline > until:
-                        until = deadline
+        for read in self._concerned(names):
+            deadline = read.job.deadline
+            if deadline > now:
+                if read.started is None:
+                    read.started = now
+                if deadline > until:
+                    until = deadline
         return until if until > now else None
 
-    def filled(self, span: Span, data: bytes, latest: Latest, now: float, writes: int) -> list[ReadJob]:
+    def filled(self, block: Block, data: bytes, latest: Latest, now: float, writes: int) -> list[ReadJob]:
         """Decodes a reply's payload; returns the jobs that are complete with it.
 
         Args:
-            span: what was asked for.
+            block: what was asked for.
             data: the payload.
             latest: takes the values too.
             now: when the reply came.
-            writes: of `latest` when the span was asked for.
+            writes: of `latest` when the block was asked for.
         """
+        values, undecodable = block.decode(data)
+        latest.put(values, now, writes)
         complete: list[ReadJob] = []
-        for want in span.wants:
-            reads = self._waiting.pop(want.name, None)
-            if reads is None:
-                continue
-            try:
-                value = self._codecs[want.name].decode(data, want.address - span.address)
-            except UndecodableValue as error:
-                complete += _fail(reads, want.name, failure(Code.DEVICE_ERROR, str(error)))
-                continue
-            latest.put(want.name, value, now, writes)
-            for read in reads:
-                read.take(want.name, value, now)
-                if not read.missing:
-                    complete.append(read)
+        for name, error in undecodable.items():
+            complete += self.failed(frozenset((name,)), failure(Code.DEVICE_ERROR, str(error)))
+        for read in self._concerned(values.keys()):
+            if read.missing >= values.keys():
+                read.take(values, now)
+            else:
+                read.take({name: values[name] for name in read.missing & values.keys()}, now)
+            complete += self._complete(read)
         return complete
 
-    def failed(self, span: Span, error: PlcmqError) -> list[ReadJob]:
-        """Notes that a span could not be read; returns the jobs that are complete with it."""
+    def failed(self, names: frozenset[str], error: PlcmqError) -> list[ReadJob]:
+        """Notes that tags could not be read; returns the jobs that are complete with it."""
         complete: list[ReadJob] = []
-        for want in span.wants:
-            complete += _fail(self._waiting.pop(want.name, ()), want.name, error)
+        for read in self._concerned(names):
+            read.fail(read.missing & names, error)
+            complete += self._complete(read)
         return complete
 
     def drop(self, read: ReadJob) -> None:
         """Takes a job out of the round: its time is up, or its caller took it back."""
-        for name in read.missing:
-            reads = self._waiting.get(name, [])
-            if read in reads:
-                reads.remove(read)
-            if not reads:
-                self._waiting.pop(name, None)
+        self._reads.pop(read.job.id, None)
 
+    def _concerned(self, names: Collection[str]) -> list[ReadJob]:
+        return [read for read in self._reads.values() if not read.missing.isdisjoint(names)]
 
-def _fail(reads: Iterable[ReadJob], name: str, error: PlcmqError) -> list[ReadJob]:
-    complete = []
-    for read in reads:
-        read.fail(name, error)
-        if not read.missing:
-            complete.append(read)
-    return complete
+    def _complete(self, read: ReadJob) -> tuple[ReadJob, ...]:
+        if read.missing:
+            return ()
+        del self._reads[read.job.id]
+        return (read,)

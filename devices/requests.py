@@ -14,6 +14,7 @@ from typing import Any, Final
 from ..client.errors import Code, PlcmqError, failure
 from .codec import TagCodec, codecs
 from .model import Access, Profile, Table
+from .planner import Want
 from .site.arguments import Arguments
 
 Args = dict[str, Any]
@@ -36,11 +37,15 @@ DEFAULT_LOCK: Final = 30.0  # seconds that a lock lives without being renewed
 
 
 class CompiledProfile:
-    """A profile with all that its requests need: codecs by tag and argument checks by action."""
+    """A profile with all that its requests need: codecs and places by tag, argument checks by action."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.codecs: Mapping[str, TagCodec] = codecs(profile)
+        self.wants: Mapping[str, Want] = {
+            name: Want(name, codec.tag.table, codec.tag.address, codec.width)
+            for name, codec in self.codecs.items()
+        }
         self.arguments = {name: Arguments(action) for name, action in profile.actions.items()}
 
     @property

@@ -19,6 +19,11 @@ from .watching import Content, Poll, Watch, Watches
 
 LIMIT: Final = 1000  # watches of one device
 PATIENCE: Final = 5.0  # transaction timeouts that a poll may take
+TIMER_STEP: Final = 0.001  # seconds by which a loop's timer may come too early
+GOLDEN: Final = 0.6180339887498949  # its multiples, less their whole parts, are spread evenly over 0 to 1
+PHASES: Final = (
+    3600.0  # seconds over which the devices' polls are spread, so that they never come all at once
+)
 
 
 class Watcher:
@@ -38,7 +43,7 @@ class Watcher:
         self._finish = finish
         self._emit = emit
         self._clock = clock
-        self._watches = Watches()
+        self._watches = Watches(phase=device.id * GOLDEN % 1 * PHASES)
         self._polls: dict[int, Poll] = {}  # under way, by job id
         self._last_poll = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -108,7 +113,7 @@ class Watcher:
         if wake_at is None:
             self._timer = None
         else:
-            delay = max(0.0, wake_at - self._clock())
+            delay = max(0.0, wake_at - self._clock()) + TIMER_STEP
             self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
 
     def _end(self, watches: list[Watch], reason: str) -> None:

@@ -1,9 +1,9 @@
 """What watchers of one device get to hear, and when its tags are polled for them.
 
-Strategy: pure. Watches with the same interval are polled together, at whole multiples of it, so that fifty
-watchers cost one poll and intervals that fit into each other meet. Each watch knows what it has told; an
-event holds what differs from that. A poll that is not back when the next is due is not repeated: it is an
-overrun, counted, and told with the next event.
+Strategy: pure. Watches with the same interval are polled together, at whole multiples of it after one moment,
+so that fifty watchers cost one poll and intervals that fit into each other meet. Each watch knows what it has
+told; an event holds what differs from that. A poll that is not back when the next is due is not repeated: it
+is an overrun, counted, and told with the next event.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Poll:
 class Watches:
     """All watches of one device."""
 
-    def __init__(self) -> None:
+    def __init__(self, phase: float = 0.0) -> None:
+        """`phase`: seconds by which the polls come later than whole multiples of their intervals."""
+        self._phase = phase
         self._watches: dict[str, Watch] = {}
         self._due: dict[float, float] = {}  # by interval: when its next poll is due
 
@@ -62,7 +64,7 @@ class Watches:
         tags = tuple(dict.fromkeys(args["tags"]))
         watch = Watch(watch_id, tags, interval, ttl, now + ttl, args["deadband"], polling=True)
         self._watches[watch_id] = watch
-        self._due.setdefault(interval, _next_multiple(interval, now))
+        self._due.setdefault(interval, _next(interval, now, self._phase))
         return Poll([watch], list(tags), max_age=interval)
 
     def renew(self, watch_id: str, now: float) -> Watch | None:
@@ -104,7 +106,7 @@ class Watches:
         for interval, at in self._due.items():
             if at > now:
                 continue
-            self._due[interval] = _next_multiple(interval, now)
+            self._due[interval] = _next(interval, now, self._phase)
             missed = int((now - at) / interval)
             poll = self._poll(interval, missed)
             if poll.watches:
@@ -148,22 +150,25 @@ class Watches:
 def _news(
     watch: Watch, values: Mapping[str, Value], ages: Mapping[str, float], errors: Mapping[str, Any]
 ) -> Content | None:
-    changed: dict[str, Value] = {}
-    failed: dict[str, Any] = {}
-    for tag in watch.tags:
-        if tag in values:
-            value = values[tag]
-            if tag not in watch.told or _differs(value, watch.told[tag], watch.deadband.get(tag, 0.0)):
-                watch.told[tag] = changed[tag] = value
-            watch.failing.pop(tag, None)
-        elif tag in errors:
-            watch.told.pop(tag, None)  # so that its value is told when it can be read again
-            if watch.failing.get(tag) != errors[tag]["code"]:
-                watch.failing[tag] = errors[tag]["code"]
-                failed[tag] = errors[tag]
+    told = watch.told
+    changed = {
+        tag: values[tag]
+        for tag in watch.tags
+        if tag in values and (tag not in told or told[tag] != values[tag])
+    }
+    deadband = watch.deadband
+    # A value that is not itself is no number, and stays so without being news.
+    doubtful = [tag for tag, value in changed.items() if value != value or tag in deadband]
+    for tag in doubtful:
+        if tag in told and _is_no_news(told[tag], changed[tag], deadband.get(tag, 0.0)):
+            del changed[tag]
+    told.update(changed)
+    failed = _failures(watch, values, errors) if errors or watch.failing else {}
     if not (changed or failed or watch.overruns or watch.is_new):
         return None
-    content: Content = {"values": changed, "age": {tag: ages[tag] for tag in changed if tag in ages}}
+    if ages.keys() != changed.keys():
+        ages = {tag: ages[tag] for tag in changed if tag in ages}
+    content: Content = {"values": changed, "age": ages}
     if failed:
         content["errors"] = failed
     if watch.overruns:
@@ -172,12 +177,26 @@ def _news(
     return content
 
 
-def _differs(new: Value, old: Value, deadband: float) -> bool:
-    if isinstance(new, float | int) and isinstance(old, float | int) and deadband:
-        return not abs(new - old) <= deadband
-    both_nan = isinstance(new, float) and isinstance(old, float) and math.isnan(new) and math.isnan(old)
-    return new != old and not both_nan
+def _is_no_news(old: Value, new: Value, deadband: float) -> bool:
+    """Whether a value that is not equal to what was told is not worth telling all the same."""
+    if not (isinstance(new, float | int) and isinstance(old, float | int)):
+        return False
+    return (new != new and old != old) or abs(new - old) <= deadband
 
 
-def _next_multiple(interval: float, now: float) -> float:
-    return (math.floor(now / interval) + 1) * interval
+def _failures(watch: Watch, values: Mapping[str, Value], errors: Mapping[str, Any]) -> dict[str, Any]:
+    """The errors that are new; notes which tags fail."""
+    failed: dict[str, Any] = {}
+    for tag in watch.tags:
+        if tag in values:
+            watch.failing.pop(tag, None)
+        elif tag in errors:
+            watch.told.pop(tag, None)  # so that its value is told when it can be read again
+            if watch.failing.get(tag) != errors[tag]["code"]:
+                watch.failing[tag] = errors[tag]["code"]
+                failed[tag] = errors[tag]
+    return failed
+
+
+def _next(interval: float, now: float, phase: float) -> float:
+    return (math.floor((now - phase) / interval) + 1) * interval + phase

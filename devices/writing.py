@@ -257,7 +257,7 @@ class Writer:
 
     async def _read_back(
         self, tags: set[str], after: float, values: Mapping[str, Value], deadline: float
-    ) -> dict[str, Value]:
+    ) -> Mapping[str, Value]:
         try:
             if self._clock() + after >= deadline:
                 raise failure(Code.EXPIRED, "no time is left for it")

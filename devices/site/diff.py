@@ -120,6 +120,8 @@ def compare(old: SiteContent, new: SiteContent) -> Changes:
 
 def same(old: object, new: object) -> bool:
     """Whether two pieces of definitions are the same, order and types included."""
+    if old is new:  # devices share their profile's
+        return True
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return list(old) == list(new) and all(same(old[key], new[key]) for key in old)
     if isinstance(old, list | tuple) and isinstance(new, list | tuple):

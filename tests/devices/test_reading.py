@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.client.errors import Code, Outcome, failure
+from plcmq.devices.block import Block
 from plcmq.devices.codec import TagCodec
 from plcmq.devices.jobs import Job
 from plcmq.devices.model import Table, Tag, Type
@@ -29,9 +30,13 @@ def span(*names):
     return plan_reads([want(name) for name in names], max_gap=100)[0]
 
 
-def data(span):
+def block(*names):
+    return Block(span(*names), CODECS)
+
+
+def data(block):
     """Registers that hold their own addresses."""
-    return b"".join((span.address + i).to_bytes(2) for i in range(span.count))
+    return b"".join((block.span.address + i).to_bytes(2) for i in range(block.span.count))
 
 
 @given(
@@ -41,18 +46,19 @@ def data(span):
 )
 def test_every_job_completes_exactly_once_whatever_happens_in_whatever_order(wanted, max_gap, dice):
     jobs = [job(number, *names) for number, names in enumerate(wanted)]
-    round_ = Round(jobs, CODECS)
+    round_ = Round(jobs)
     latest, complete, dropped = Latest(), [], []
     spans = plan_reads([want(name) for name in round_.tags], max_gap=max_gap)
-    spans += dice.sample(spans, dice.randrange(len(spans) + 1))  # some are asked for twice
-    dice.shuffle(spans)
-    for one in spans:
+    blocks = [Block(one, CODECS) for one in spans]
+    blocks += dice.sample(blocks, dice.randrange(len(blocks) + 1))  # some are asked for twice
+    dice.shuffle(blocks)
+    for one in blocks:
         if dice.random() < 0.3 and (alive := [j for j in jobs if j not in complete + dropped]):
             dropped.append(alive[0])
             round_.drop(alive[0])
-        round_.starts(one, 1.0)
+        round_.starts(one.names, 1.0)
         if dice.random() < 0.3:
-            complete += round_.failed(one, DOWN)
+            complete += round_.failed(one.names, DOWN)
         else:
             complete += round_.filled(one, data(one), latest, 1.0, 0)
     assert sorted(j.job.id for j in complete + dropped) == list(range(len(jobs)))
@@ -66,32 +72,32 @@ def test_every_job_completes_exactly_once_whatever_happens_in_whatever_order(wan
 
 def test_a_job_is_complete_with_its_own_last_span():
     early, late = job(1, "t0"), job(2, "t0", "t7")
-    round_ = Round([early, late], CODECS)
-    assert round_.filled(span("t0"), data(span("t0")), Latest(), 1.0, 0) == [early]
-    assert round_.filled(span("t7"), data(span("t7")), Latest(), 1.0, 0) == [late]
+    round_ = Round([early, late])
+    assert round_.filled(block("t0"), data(block("t0")), Latest(), 1.0, 0) == [early]
+    assert round_.filled(block("t7"), data(block("t7")), Latest(), 1.0, 0) == [late]
 
 
 def test_where_every_tag_failed_the_job_has_failed():
     both = job(1, "t0", "t1")
-    Round([both], CODECS).failed(span("t0", "t1"), DOWN)
+    Round([both]).failed(frozenset(("t0", "t1")), DOWN)
     done = both.done(1.0)
     assert (done.error, done.result) == (DOWN, None)
 
 
 def test_where_some_failed_the_others_are_told():
     mixed = job(1, "t0", "t1")
-    round_ = Round([mixed], CODECS)
-    round_.failed(span("t0"), DOWN)
-    round_.filled(span("t1"), data(span("t1")), Latest(), 1.0, 0)
+    round_ = Round([mixed])
+    round_.failed(frozenset(("t0",)), DOWN)
+    round_.filled(block("t1"), data(block("t1")), Latest(), 1.0, 0)
     result = mixed.done(3.0).result
     assert result == {"values": {"t1": 3}, "age": {"t1": 2.0}, "errors": {"t0": DOWN.to_map()}}
 
 
 def test_bits_that_are_no_value_fail_their_tag_only():
     mixed = job(1, "bcd", "t0")
-    joint = Span(Table.HOLDING, 0, 31, (want("t0"), want("bcd")))
+    joint = Block(Span(Table.HOLDING, 0, 31, (want("t0"), want("bcd"))), CODECS)
     latest = Latest()
-    assert Round([mixed], CODECS).filled(joint, b"\0\0" * 30 + b"\xff\xff", latest, 1.0, 0) == [mixed]
+    assert Round([mixed]).filled(joint, b"\0\0" * 30 + b"\xff\xff", latest, 1.0, 0) == [mixed]
     assert (mixed.errors["bcd"].code, mixed.errors["bcd"].outcome) == (
         Code.DEVICE_ERROR,
         Outcome.NOT_EXECUTED,
@@ -101,20 +107,20 @@ def test_bits_that_are_no_value_fail_their_tag_only():
 
 def test_a_span_is_asked_for_as_long_as_somebody_waits():
     short, long = job(1, "t0", deadline=2.0), job(2, "t0", deadline=9.0)
-    round_ = Round([short, long], CODECS)
-    assert round_.starts(span("t0"), 1.0) == 9.0
-    assert round_.starts(span("t1"), 1.0) is None, "nobody wants it"
+    round_ = Round([short, long])
+    wanted, other = frozenset(("t0",)), frozenset(("t1",))
+    assert round_.starts(wanted, 1.0) == 9.0
+    assert round_.starts(other, 1.0) is None, "nobody wants it"
     round_.drop(long)
-    assert round_.starts(span("t0"), 1.5) == 2.0
-    assert round_.starts(span("t0"), 2.0) is None, "too late for the only one"
+    assert round_.starts(wanted, 1.5) == 2.0
+    assert round_.starts(wanted, 2.0) is None, "too late for the only one"
 
 
 def test_time_in_the_queue_ends_with_the_first_request_that_concerns_the_job():
     one = job(1, "t1", received=1.0)
-    round_ = Round([one], CODECS)
-    round_.starts(span("t0"), 2.0)
-    round_.starts(span("t1"), 3.0)
-    round_.starts(span("t1"), 4.0)
+    round_ = Round([one])
+    for now, name in ((2.0, "t0"), (3.0, "t1"), (4.0, "t1")):
+        round_.starts(frozenset((name,)), now)
     done = one.broken_off(DOWN, 6.0)
     assert (done.queued, done.device, done.error) == (2.0, 3.0, DOWN)
 
@@ -130,7 +136,7 @@ def test_a_job_that_never_began_has_only_waited():
 @pytest.mark.parametrize(("max_age", "served"), [(2.0, True), (1.0, True), (0.9, False)])
 def test_a_value_is_served_up_to_its_age(max_age, served):
     latest, one = Latest(), job(1, "t0", "t1")
-    latest.put("t0", 7, 10.0, 0)
+    latest.put({"t0": 7}, 10.0, 0)
     latest.serve(one, max_age, 11.0)
     assert one.values == ({"t0": 7} if served else {})
     assert one.missing == ({"t1"} if served else {"t0", "t1"})
@@ -138,12 +144,12 @@ def test_a_value_is_served_up_to_its_age(max_age, served):
 
 def test_a_write_makes_all_values_old_and_those_too_that_were_asked_for_before():
     latest, one = Latest(), job(1, "t0", "t1")
-    latest.put("t0", 7, 10.0, latest.writes)
+    latest.put({"t0": 7}, 10.0, latest.writes)
     before = latest.writes
     latest.forget()
-    latest.put("t1", 7, 10.0, before)
+    latest.put({"t1": 7}, 10.0, before)
     latest.serve(one, 60.0, 10.0)
     assert one.values == {}
-    latest.put("t1", 8, 10.0, latest.writes)
+    latest.put({"t1": 8}, 10.0, latest.writes)
     latest.serve(one, 60.0, 10.0)
     assert one.values == {"t1": 8}

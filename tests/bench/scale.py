@@ -1,0 +1,361 @@
+"""Measures how plcmq carries many devices, many clients and many values, and a command among polls.
+
+Strategy: simulated PLCs in a process of their own, `plcmq serve` in another, the load in this one. What the
+broker costs is its processor time, which other load on the machine disturbs less than any clock; latencies
+are those of one caller. Every measurement is a function that gives one row; nothing here judges.
+
+    python tests/bench/scale.py [NAME…] [--seconds 20] [--json FILE]
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import psutil
+import uvloop
+import zmq
+from plcmq.broker.registry import Registry
+from plcmq.client import connect
+from plcmq.devices.simulator.plc import SimulatedPlc
+from plcmq.devices.site.content import SiteContent
+
+TAGS = 100  # float tags of each device
+CLIENTS_APIECE = 1000  # clients of one process
+
+
+# --- the plant ----------------------------------------------------------------------------------------
+
+
+def profile(tags):
+    found = {f"t{n}": {"address": f"holding:{2 * n}", "type": "float32"} for n in range(tags)}
+    return {"tags": found | {"set": {"address": "holding:9999", "type": "uint16", "access": "rw"}}}
+
+
+def simulated(pipe, count, delay, living):
+    """So many PLCs; those that live hold other values at each look."""
+
+    async def run():
+        plcs = [SimulatedPlc(delay=delay) for _ in range(count)]
+        for plc in plcs:
+            plc.start()
+        pipe.send([plc.port for plc in plcs])
+        while True:
+            await asyncio.sleep(0.5)
+            if living:
+                values = bytes(random.choices(range(1, 120), k=4 * TAGS))
+                for plc in plcs:
+                    plc.unit.holding.data[: len(values)] = values
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    uvloop.run(run())
+
+
+@contextmanager
+def plcs(count, *, delay=0.0, living=False):
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=simulated, args=(theirs, count, delay, living))
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        process.terminate()
+        process.join()
+
+
+@contextmanager
+def broker(ports, tags=TAGS, devices=None):
+    """`plcmq serve` for PLCs at these ports; its process and where it listens."""
+    forms = devices or [
+        {"id": n + 1, "name": f"plc-{n + 1}", "host": "127.0.0.1", "port": port, "profile": "plain"}
+        for n, port in enumerate(ports)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        registry = f"sqlite:///{folder}/scale.db"
+        with ThreadPoolExecutor(1) as thread:  # no database calls on a loop's thread
+            thread.submit(define, registry, tags, forms).result()
+        at = ["--bind", "tcp://127.0.0.1:*", "--host-bind", "tcp://127.0.0.1:*", "--registry", registry]
+        command = [sys.executable, "-m", "plcmq.broker.cli", "serve", *at, "--json", "--log-level", "error"]
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            yield psutil.Process(process.pid), told(process.stdout)["bind"], started
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def define(registry, tags, forms):
+    with Registry(registry) as opened:
+        opened.apply(SiteContent({"plain": profile(tags)}, tuple(forms)))
+
+
+def told(stream):
+    text = ""
+    while line := stream.readline():
+        text += line
+        try:
+            return json.loads(text)
+        except ValueError:
+            continue
+    raise SystemExit(f"the broker did not start: {text}")
+
+
+class Cost:
+    """Processor time and wall time of a process from `with` to its end."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def __enter__(self):
+        self._busy, self._began = sum(self.process.cpu_times()[:2]), time.perf_counter()
+        return self
+
+    def __exit__(self, *_error):
+        self.busy = sum(self.process.cpu_times()[:2]) - self._busy
+        self.wall = time.perf_counter() - self._began
+        self.share = self.busy / self.wall
+
+
+def idle_clients(pipe, endpoint, count):
+    """Clients that have said hello once and then only stay."""
+    context = zmq.Context()
+    context.set(zmq.MAX_SOCKETS, count + 10)
+    sockets = []
+    for _ in range(count):
+        socket = context.socket(zmq.DEALER)
+        socket.linger = 0
+        socket.connect(endpoint)
+        socket.send(b'{"action": "ping"}')
+        sockets.append(socket)
+    for socket in sockets:
+        if not socket.poll(60_000):
+            raise SystemExit("a client got no answer")
+        socket.recv()
+    pipe.send(len(sockets))
+    while True:
+        go_on = pipe.recv()
+        for socket in sockets[: go_on or 0]:
+            socket.send(b'{"action": "ping"}')
+        for socket in sockets[: go_on or 0]:
+            socket.recv()
+        pipe.send(go_on)
+
+
+@contextmanager
+def clients(endpoint, count):
+    """So many connected clients, in processes of a thousand each."""
+    started = []
+    try:
+        for first in range(0, count, CLIENTS_APIECE):
+            ours, theirs = multiprocessing.Pipe()
+            arguments = (theirs, endpoint, min(CLIENTS_APIECE, count - first))
+            process = multiprocessing.Process(target=idle_clients, args=arguments)
+            process.start()
+            started.append((process, ours))
+        for _process, pipe in started:
+            pipe.recv()
+        yield [pipe for _process, pipe in started]
+    finally:
+        for process, _pipe in started:
+            process.terminate()
+            process.join()
+
+
+@asynccontextmanager
+async def all_up(endpoint, count):
+    """A client, once every device has been read."""
+    async with connect(endpoint, timeout=60) as plc:
+        for first in range(1, count + 1, 200):
+            numbers = range(first, min(first + 200, count + 1))
+            await asyncio.gather(
+                *(plc.request("read", {"tags": "t0"}, device=n, retry=True) for n in numbers)
+            )
+        yield plc
+
+
+# --- the measurements ---------------------------------------------------------------------------------
+
+
+async def idle(seconds):
+    """1,000 devices with their sockets open, 1,000 clients, and nothing to do."""
+    with plcs(1000) as ports, broker(ports) as (process, endpoint, _started):
+        async with all_up(endpoint, 1000):
+            with clients(endpoint, 1000):
+                await asyncio.sleep(3)
+                with Cost(process) as cost:
+                    await asyncio.sleep(seconds)
+                memory = process.memory_info().rss / 2**20
+    return {"cpu_percent": cost.share * 100, "memory_mib": memory}
+
+
+async def sample(seconds):
+    """1,000 devices with 100 float tags each, all watched once a second; every value changes."""
+    with plcs(1000, living=True) as ports, broker(ports) as (process, endpoint, _started):
+        async with all_up(endpoint, 1000) as plc:
+            values = 0
+
+            async def watch(number):
+                nonlocal values
+                tags = [f"t{n}" for n in range(TAGS)]
+                async for event in plc.watch(number, tags, interval=1.0):
+                    values += len(event.values)
+
+            watching = [asyncio.create_task(watch(n + 1)) for n in range(1000)]
+            await asyncio.sleep(5)
+            values = 0
+            with Cost(process) as cost:
+                await asyncio.sleep(seconds)
+            achieved = values / cost.wall
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+    return {"values_per_s": achieved, "achieved_percent": achieved / 1000, "cpu_percent": cost.share * 100}
+
+
+async def command(seconds):
+    """A write, again and again, while 1,000 tags of the same device are read without a pause; 5 ms PLC."""
+    with plcs(1, delay=0.005) as ports, broker(ports, tags=1000) as (_process, endpoint, _started):
+        tags, polls, times = [f"t{n}" for n in range(1000)], 0, []
+        async with all_up(endpoint, 1) as polling, connect(endpoint) as commanding:
+
+            async def poll():
+                nonlocal polls
+                while True:
+                    await polling.request("read", {"tags": tags}, device=1)
+                    polls += 1
+
+            task = asyncio.create_task(poll())
+            end = time.perf_counter() + seconds
+            while time.perf_counter() < end:
+                began = time.perf_counter()
+                await commanding.write(1, {"set": 1})
+                times.append((time.perf_counter() - began) * 1000)
+                await asyncio.sleep(random.random() * 0.05)
+            task.cancel()
+    times.sort()
+    ranks = {"p50_ms": times[len(times) // 2], "p99_ms": times[int(len(times) * 0.99)], "max_ms": times[-1]}
+    return {"writes": len(times), "rounds_of_1000_tags_per_s": polls / seconds, **ranks}
+
+
+async def growth(seconds):
+    """Processor time of a read with few and with many devices, of a ping with few and with many clients."""
+    by_devices, by_clients = {}, {}
+    for count in (10, 1000):
+        with plcs(count) as ports, broker(ports) as (process, endpoint, _started):
+            async with all_up(endpoint, count) as plc:
+                by_devices[count] = await reading(plc, process, count, seconds / 2)
+    for count in (10, 1000):
+        with (
+            plcs(1) as ports,
+            broker(ports) as (process, endpoint, _started),
+            clients(endpoint, count) as pipes,
+        ):
+            by_clients[count] = pinging(process, pipes, count, seconds / 2)
+    told = {f"us_with_{n}_devices": us for n, us in by_devices.items()}
+    told |= {f"us_with_{n}_clients": us for n, us in by_clients.items()}
+    ratios = {"devices": by_devices[1000] / by_devices[10], "clients": by_clients[1000] / by_clients[10]}
+    return told | {f"ratio_{name}": ratio for name, ratio in ratios.items()}
+
+
+async def reading(plc, process, count, seconds):
+    """Microseconds of the broker's processor for a read that goes to the PLC; ten are always on their way."""
+    done = 0
+
+    async def caller(first):
+        nonlocal done
+        number = first
+        while time.perf_counter() < end:
+            await plc.request("read", {"tags": "t0"}, device=number + 1)
+            done += 1
+            number = (number + 10) % count
+
+    end = time.perf_counter() + seconds
+    with Cost(process) as cost:
+        await asyncio.gather(*(caller(n) for n in range(10)))
+    return cost.busy / done * 1e6
+
+
+def pinging(process, pipes, count, seconds):
+    """Microseconds of the broker's processor for a ping; each client in its turn, ten at a time."""
+    done, end = 0, time.perf_counter() + seconds
+    with Cost(process) as cost:
+        while time.perf_counter() < end:
+            for pipe in pipes:
+                pipe.send(min(count, CLIENTS_APIECE))
+                done += pipe.recv()
+    return cost.busy / done * 1e6
+
+
+async def start(_seconds):
+    """From the command to the first answer with 10,000 registered devices (no PLC is there); then listing."""
+    forms = [
+        {
+            "id": n,
+            "name": f"plc-{n}",
+            "host": f"127.0.{n // 250}.{n % 250 + 1}",
+            "port": 9,
+            "profile": "plain",
+        }
+        for n in range(1, 10_001)
+    ]
+    with broker([], devices=forms) as (process, endpoint, started):
+        async with connect(endpoint, connect_timeout=60, timeout=60) as plc:
+            await plc.ping()
+            first_answer = time.perf_counter() - started
+            pages = []
+            for offset in range(0, 10_000, 1000):
+                began = time.perf_counter()
+                assert len((await plc.devices(limit=1000, offset=offset))["devices"]) == 1000
+                pages.append(time.perf_counter() - began)
+            memory = process.memory_info().rss / 2**20
+    return {
+        "first_answer_s": first_answer,
+        "page_of_1000_ms": statistics.median(pages) * 1000,
+        "memory_mib": memory,
+    }
+
+
+async def many_clients(seconds):
+    """5,000 connected clients that all ask in their turn."""
+    with plcs(1) as ports, broker(ports) as (process, endpoint, _started):
+        with clients(endpoint, 5000) as pipes:
+            cost = pinging(process, pipes, 5000, seconds / 2)
+            memory = process.memory_info().rss / 2**20
+        async with connect(endpoint) as plc:
+            await plc.ping()
+    return {"us_for_a_ping": cost, "memory_mib": memory}
+
+
+MEASUREMENTS = {
+    found.__name__.replace("_", "-"): found for found in (idle, sample, command, growth, start, many_clients)
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(MEASUREMENTS)}")
+    parser.add_argument("--seconds", type=float, default=20.0, help="that each measurement lasts")
+    parser.add_argument("--json", metavar="FILE", help="write the rows there too")
+    chosen = parser.parse_args()
+    rows = {}
+    for name in chosen.names or MEASUREMENTS:
+        row = rows[name] = asyncio.run(MEASUREMENTS[name](chosen.seconds))
+        print(f"{name:13}", "  ".join(f"{key}={value:.1f}" for key, value in row.items()), flush=True)
+    if chosen.json:
+        Path(chosen.json).write_text(json.dumps({"cores": os.cpu_count(), "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
