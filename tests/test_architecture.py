@@ -22,6 +22,8 @@ ROOMS = {
     "peewee": ("broker/models.py", "broker/registry.py", "broker/journal.py", "broker/audit.py"),
     "playhouse": ("broker/models.py", "broker/registry.py", "broker/journal.py", "broker/audit.py"),
     "fastapi": ("client/fastapi.py", "client/gateway/"),
+    "hdrh": ("client/load/meter.py",),
+    "matplotlib": ("client/load/plots.py",),
     "typer": ("broker/cli/",),
     "rich": ("broker/cli/",),
 }

@@ -13,7 +13,7 @@ from typing import Final
 from ...client.load.mix import Operation
 from .arguments import named_values
 
-_WEIGHT: Final = re.compile(r"(.*\S)\s*:(\d+(?:\.\d+)?)", re.DOTALL)
+_WEIGHT: Final = re.compile(r"(.*\S)\s*:\s*(\d+(?:\.\d+)?)\s*", re.DOTALL)
 _WORD: Final = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^\s"])+|"')
 
 

@@ -79,14 +79,9 @@ class Mix:
 
 
 def one_tag_at_a_time(description: Mapping[str, Any]) -> list[Operation]:
-    """The reads of a device of which nothing else is known: each of its tags that can be read, by itself.
+    """The reads of a device of which nothing else is known: each of its tags by itself, under one name.
 
     Args:
         description: the result of `describe`.
     """
-    tags: Mapping[str, Mapping[str, Any]] = description["tags"]
-    return [
-        Operation("read", "read", {"tags": [name]})
-        for name, tag in tags.items()
-        if "r" in str(tag.get("access", "r"))
-    ]
+    return [Operation("read", "read", {"tags": [tag]}) for tag in description["tags"]]

@@ -116,9 +116,11 @@ def _finish(axes: Axes, times: tuple[float, float], warm_up: float) -> None:
 def _log_seconds(axes: Axes, values: Sequence[float | None]) -> None:
     """A logarithmic scale in words. With room around the values, so that noise does not fill the plot."""
     known = [value for value in values if value]
+    if not known:
+        axes.set_yticks([])
+        return
     axes.set_yscale("log")
-    if known:
-        axes.set_ylim(min(known) / 1.5, max(known) * 1.5)
+    axes.set_ylim(min(known) / 1.5, max(known) * 1.5)
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: in_words(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())

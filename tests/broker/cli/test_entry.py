@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import pytest
 
-COMMANDS = ["serve", "host", "apply", "export", "call", "read", "write", "simulate", "demo"]
+COMMANDS = ["serve", "host", "apply", "export", "call", "read", "write", "bench", "simulate", "demo"]
 COMMANDS += [f"device {name}" for name in ("list", "show", "enable", "disable", "remove")]
 
 
