@@ -64,7 +64,13 @@ class Board:
         whom = ", ".join(map(str, devices)) if len(devices) <= 4 else f"{len(devices)} devices"
         head = Text.assemble((whom, "bold"), f"  {way}  ", ("Ctrl-C ends it and reports", "dim"))
         line = Table.grid(padding=(0, 1))
-        bar = ProgressBar(total=plan.end, completed=max(0.0, min(since, plan.end)), width=40)
+        bar = ProgressBar(
+            total=plan.end,
+            completed=max(0.0, min(since, plan.end)),
+            width=40,
+            complete_style="cyan",
+            finished_style="green",
+        )
         line.add_row(bar, Text(f"{max(0.0, min(since, plan.end)):.0f} of {plan.end:g} s"), self._phase(since))
         return Group(head, line, self._table(), Text(self._spark(), "cyan", no_wrap=True))
 
@@ -146,9 +152,9 @@ def print_result(document: Mapping[str, Any]) -> None:
     offered = f" of {rate['offered'] or 0:,.0f} offered" if document["load"]["loop"] == "open" else ""
     render.print_line(
         f"[bold]{rate['achieved'] or 0:,.0f} requests/s[/]{offered}: {requests['succeeded']:,} succeeded and "
-        f"{requests['failed']:,} failed in {document['seconds']:g} s"
+        f"{requests['failed']:,} failed in {document['seconds']:g} s; latencies in ms:"
     )
-    heads = ("OPERATION", "SUCCEEDED", "FAILED", "P50", "P75", "P90", "P99", "P99.9", "MAX")
+    heads = ("OPERATION", "OK", "FAILED", "P50", "P75", "P90", "P99", "P99.9", "MAX")
     rows = [_row(name, each, each["latency"]) for name, each in document["operations"].items()]
     if len(rows) > 1:
         rows.append(_row("all", requests, document["latency"]))
@@ -169,7 +175,13 @@ def _row(name: str, counts: Mapping[str, Any], latency: Mapping[str, float | Non
 
 
 def _durations(latency: Mapping[str, float | None]) -> list[str]:
-    return [_words(latency[name]) for name in ("p50", "p75", "p90", "p99", "p99_9", "max")]
+    """Percentiles in milliseconds: with a unit in each of them the table has no room in 80 columns."""
+    found = (latency[name] for name in ("p50", "p75", "p90", "p99", "p99_9", "max"))
+    return ["" if seconds is None else _milliseconds(seconds * 1e3) for seconds in found]
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _words(seconds: float | None) -> str:

@@ -60,7 +60,8 @@ def test_a_pipe_gets_tab_separated_lines_and_no_escape_codes(capsys):
     board = board_after(OpenLoop(400.0), 20)
     print_result(result_of(Plan(MIX, OpenLoop(400.0), warm_up=0.0), board.totals, 10.0, 2, ""))
     out, err = capsys.readouterr()
-    assert "read a\t4000\t0\t2 ms" in out
+    assert "latencies in ms" in out
+    assert "read a\t4000\t0\t2\t2\t" in out
     assert "write b\t0\t40\t" in out
     assert "busy\t40\ttry later" in out
     assert "\x1b" not in out + err
