@@ -152,7 +152,7 @@ def print_result(document: Mapping[str, Any]) -> None:
     offered = f" of {rate['offered'] or 0:,.0f} offered" if document["load"]["loop"] == "open" else ""
     render.print_line(
         f"[bold]{rate['achieved'] or 0:,.0f} requests/s[/]{offered}: {requests['succeeded']:,} succeeded and "
-        f"{requests['failed']:,} failed in {document['seconds']:g} s; latencies in ms:"
+        f"{requests['failed']:,} failed in {document['seconds']:g} s"
     )
     heads = ("OPERATION", "OK", "FAILED", "P50", "P75", "P90", "P99", "P99.9", "MAX")
     rows = [_row(name, each, each["latency"]) for name, each in document["operations"].items()]
@@ -161,6 +161,7 @@ def print_result(document: Mapping[str, Any]) -> None:
     if lag := document["generator"]["send_lag"]:
         rows.append(("sent late by", "", "", *_durations(lag)))
     if rows:
+        render.print_line("[dim]latencies in ms[/]")
         render.print_table(heads, rows)
     if document["errors"]:
         render.print_line()

@@ -52,7 +52,7 @@ async def test_a_closed_loop_over_several_processes(plant, press):
     ]
     status, out, err = await bench(plant, "press-1", *load)
     assert status == 0, err
-    head, names, row = out.splitlines()[:3]
+    head, _unit, names, row = out.splitlines()[:4]
     assert "requests/s" in head
     assert names.split("\t")[0] == "OPERATION"
     assert row.split("\t")[0] == "read"
