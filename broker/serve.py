@@ -17,6 +17,9 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Final
 
+import orjson
+
+from ..client import jsontext
 from ..client.endpoint import endpoint_of
 from ..client.transport import SERVER, ZmqContext, ZmqSocket, bind_router, bound_endpoint, new_context
 from . import catalogue
@@ -76,6 +79,7 @@ async def serve(
         RegistryError: the registry cannot be opened or read.
     """
     max_clients = _raise_descriptor_limit()
+    jsontext.accelerate(orjson.loads, orjson.dumps)
     async with AsyncExitStack() as stack:
         registry = await stack.enter_async_context(RegistryThread(Registry(settings.registry)))
         context = await stack.enter_async_context(_context(max_clients))

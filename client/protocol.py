@@ -10,8 +10,6 @@ types, its text is text, and nothing in it is nested deeper than `Limits.depth`.
 
 from __future__ import annotations
 
-import json
-import math
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from typing import Any, Final, NoReturn, cast
 
 import msgpack
 
+from . import jsontext
 from .errors import Code, PlcmqError, failure
 
 VERSION: Final = 1
@@ -99,10 +98,7 @@ def encode(codec: Codec, message: Mapping[str, Any]) -> bytes:
     """The message as bytes. NaN and the infinities become `null` in JSON, which has no words for them."""
     if codec is Codec.MSGPACK:
         return cast("bytes", _packer.pack(message))
-    try:
-        return _to_json(message).encode()
-    except ValueError:
-        return _to_json(_without_nan(message)).encode(errors="replace")
+    return jsontext.dumps(message)
 
 
 def decode(body: bytes) -> Any:
@@ -112,7 +108,7 @@ def decode(body: bytes) -> Any:
         ValueError: it is not decodable; the message says why.
     """
     if codec_of(body) is Codec.JSON:
-        return _decode_json(body)
+        return jsontext.loads(body)
     try:
         return msgpack.unpackb(body, ext_hook=_refuse_extension)
     except UnicodeDecodeError as error:
@@ -121,43 +117,8 @@ def decode(body: bytes) -> Any:
         raise ValueError(f"not valid MessagePack: {str(error) or type(error).__name__}") from error
 
 
-def _decode_json(body: bytes) -> Any:
-    try:
-        content = _from_json(body.decode())
-    except UnicodeDecodeError as error:
-        raise ValueError("JSON is not UTF-8") from error
-    except RecursionError as error:
-        raise ValueError("JSON is nested too deep") from error
-    except ValueError as error:
-        raise ValueError(f"not valid JSON: {error}") from error
-    if b"\\u" in body:
-        _refuse_lone_surrogates(content)
-    return content
-
-
-def _refuse_lone_surrogates(content: Any) -> None:
-    try:
-        _to_json(content).encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("JSON text holds half of a surrogate pair") from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"JSON has no {name}")
-
-
 def _refuse_extension(number: int, _data: bytes) -> NoReturn:
     raise ValueError(f"MessagePack extension type {number} means nothing here")
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: _without_nan(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return value
 
 
 class _Packer(threading.local):
@@ -168,8 +129,6 @@ class _Packer(threading.local):
 
 
 _packer = _Packer()
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_from_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
 # --- requests ---------------------------------------------------------------------------------------
