@@ -4,6 +4,9 @@ Strategy: the engine decides and this carries out `Resume`: it tells the code wh
 waits until the code says which it wants next. The thread is there because the code is not ours: it may block
 for seconds, or for ever, and neither another device nor the broker's lease may suffer from that. Code that
 does not end when it is told to is left behind, and nothing that it asks for afterwards is done.
+
+An interruption may cross with what the code says. So both sides count what the code has been told: a step
+that it asked for before it heard of an error is answered by that error, and never done.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class ScriptThread:
         self._here = asyncio.get_running_loop()
         self._news = asyncio.Event()  # the code has said something, or the action was interrupted
         self._said: Said | None = None
+        self._told = 0  # how often the code has been told something
         self._thread: threading.Thread | None = None
         self._code = _Code(self)
 
@@ -58,7 +62,7 @@ class ScriptThread:
             self._thread = threading.Thread(target=self._run, name=f"action {self._name}", daemon=True)
             self._thread.start()
         elif told is not None:
-            self._code.tell(told)
+            self._tell(told)
         if self._said is None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(seconds, LEAST)):
@@ -76,7 +80,16 @@ class ScriptThread:
         if self._thread is not None and self._thread.is_alive() and self._code.leave():
             logger.warning("%s: the code has not ended when its time was up; it is left behind", self._name)
 
-    def _hear(self, said: Said) -> None:
+    def _tell(self, told: Told) -> None:
+        if self._code.tell(told):
+            self._told += 1
+            if isinstance(self._said, NextStep | AtEnd):
+                self._said = None  # it crossed with what has been told, and is answered by that
+                self._news.clear()
+
+    def _hear(self, said: Said, heard: int) -> None:
+        if heard < self._told and isinstance(said, NextStep | AtEnd):
+            return  # the same, on its way
         self._said = said
         self._news.set()
 
@@ -85,10 +98,10 @@ class ScriptThread:
     def _run(self) -> None:
         asyncio.run(self._code.run(self._script, self._args, self._name))
 
-    def say(self, said: Said) -> None:
-        """From the thread: the code wants something, or has ended."""
+    def say(self, said: Said, heard: int) -> None:
+        """From the thread: the code wants something, or has ended, having been told so often."""
         with contextlib.suppress(RuntimeError):  # the worker's loop has ended before the code
-            self._here.call_soon_threadsafe(self._hear, said)
+            self._here.call_soon_threadsafe(self._hear, said, heard)
 
 
 class _Code:
@@ -101,6 +114,7 @@ class _Code:
         self._step: asyncio.Future[Mapping[str, Value]] | None = None
         self._one_at_a_time = asyncio.Lock()
         self._failure: PlcmqError | None = None  # what the code has been told
+        self._heard = 0  # how often it has been told something
         self._left = threading.Event()
         self._ended = threading.Event()
 
@@ -114,13 +128,13 @@ class _Code:
                 logger.error("%s: its code failed", name, exc_info=error)
             said = Raised(error)
         self._ended.set()
-        self._outside.say(said)
+        self._outside.say(said, self._heard)
 
     # --- from outside -------------------------------------------------------------------------------
 
-    def tell(self, told: Told) -> None:
-        """What came of the step, or an error for wherever the code is."""
-        self._in_thread(told)
+    def tell(self, told: Told) -> bool:
+        """What came of the step, or an error for wherever the code is; false if it does not run."""
+        return self._in_thread(told)
 
     def leave(self) -> bool:
         """Does nothing more for the code, and cancels it; false where it has ended already."""
@@ -130,14 +144,19 @@ class _Code:
         self._in_thread(None)
         return True
 
-    def _in_thread(self, told: Told | None) -> None:
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the code has just ended, and its loop with it
-                self._loop.call_soon_threadsafe(self._take, told)
+    def _in_thread(self, told: Told | None) -> bool:
+        if self._loop is None:
+            return False
+        try:
+            self._loop.call_soon_threadsafe(self._take, told)
+        except RuntimeError:  # the code has just ended, and its loop with it
+            return False
+        return True
 
     # --- in the thread ------------------------------------------------------------------------------
 
     def _take(self, told: Told | None) -> None:
+        self._heard += 1
         if isinstance(told, PlcmqError):
             self._failure = told
         step = self._step
@@ -162,7 +181,7 @@ class _Code:
             if self._left.is_set():
                 raise _left_behind()
             self._step = asyncio.get_running_loop().create_future()
-            self._outside.say(said)
+            self._outside.say(said, self._heard)
             return await _finished(self._step)
 
 

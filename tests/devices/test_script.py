@@ -8,9 +8,12 @@ import time
 from typing import ClassVar
 
 import pytest
-from plcmq.client.errors import Code, Outcome
+from plcmq.client.errors import Code, Outcome, failure
 from plcmq.devices.device import Device, Tag, action
+from plcmq.devices.effects import Busy, NextStep, Raised
 from plcmq.devices.jobs import CANCEL
+from plcmq.devices.model import Read
+from plcmq.devices.script import ScriptThread
 from plcmq.devices.site.class_profile import class_profile
 
 
@@ -181,6 +184,26 @@ async def test_a_cancelled_action_cleans_up_wherever_its_code_is(press):
     assert (error.code, error.outcome) == (Code.CANCELLED, Outcome.EXECUTED)
     assert error.details["done"] == [{"start": True}]
     assert not press.plc.unit.coils[0]
+
+
+@pytest.mark.parametrize("is_heard_of", [False, True])
+async def test_a_step_that_crosses_with_an_error_is_not_done_and_gets_that_error(is_heard_of):
+    asked = threading.Event()
+
+    async def code(conductor, _args):
+        await conductor.perform(Read(("a",)))
+        asyncio.get_running_loop().call_soon(asked.set)  # as soon as it waits for the answer to the next
+        await conductor.perform(Read(("b",)))
+
+    thread = ScriptThread(code, {}, "press-7.code")
+    error = failure(Code.CANCELLED, "cancelled")
+    assert await thread.resume(None, 5) == NextStep(Read(("a",)))
+    thread.interrupt()
+    assert await thread.resume({}, 5) == Busy()
+    assert asked.wait(5)
+    if is_heard_of:
+        await asyncio.sleep(0)
+    assert await thread.resume(error, 5) == Raised(error)
 
 
 async def test_a_worker_that_closes_lets_code_clean_up(press):
