@@ -29,6 +29,11 @@ from plcmq.client.transport import Message, Receiver, bind_router, bound_endpoin
 Answer = Callable[[Request], object]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that at the end no worker waits for another."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 class FakeBroker:
     """Speaks the protocol on a port of its own, in a thread of its own.
 

@@ -141,7 +141,7 @@ async def wait_until_lost(plc: AsyncConnection) -> None:
 async def test_a_request_made_while_the_broker_restarts_is_sent_when_it_is_back(
     start_broker: Any, fake_broker: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("plcmq.client.aio.GRACE", 0.0)
+    monkeypatch.setattr("plcmq.client.retry.GRACE", 0.0)
     async with connect(fake_broker.endpoint) as plc:
         await asyncio.to_thread(fake_broker.stop)
         await wait_until_lost(plc)
@@ -158,7 +158,7 @@ async def test_a_request_made_while_the_broker_restarts_is_sent_when_it_is_back(
 async def test_without_an_answer_the_client_says_what_it_knows(
     plc: AsyncConnection, fake_broker: Any, monkeypatch: Any, action: str, code: Code, outcome: Outcome
 ) -> None:
-    monkeypatch.setattr("plcmq.client.aio.GRACE", 0.0)
+    monkeypatch.setattr("plcmq.client.retry.GRACE", 0.0)
     fake_broker.answers[action] = fake_broker.answers["silence"]
     with pytest.raises(PlcmqError) as caught:
         await plc.request(action, device=1, timeout=0.05)
@@ -168,7 +168,7 @@ async def test_without_an_answer_the_client_says_what_it_knows(
 async def test_a_short_timeout_is_kept_while_a_long_one_waits(
     plc: AsyncConnection, fake_broker: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("plcmq.client.aio.GRACE", 0.0)
+    monkeypatch.setattr("plcmq.client.retry.GRACE", 0.0)
     long = asyncio.create_task(plc.request("hold", device=1, timeout=60))
     await has_held(fake_broker)
     with pytest.raises(OutcomeUnknown):
@@ -319,7 +319,10 @@ async def test_a_keyed_request_without_answer_is_asked_again_by_its_key(
     assert [request.key for request in fake_broker.requests[1:]] == ["order-1"] * 3
 
 
-async def test_a_write_without_key_and_answer_is_sent_once(plc: AsyncConnection, fake_broker: Any) -> None:
+async def test_a_write_without_key_and_answer_is_sent_once(
+    plc: AsyncConnection, fake_broker: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("plcmq.client.retry.GRACE", 0.1)
     fake_broker.answers["write"] = lambda _: fake_broker.SILENCE
     with pytest.raises(OutcomeUnknown):
         await plc.request("write", {"values": {"a": 1}}, device=1, timeout=0.1, retry=Retry(patience=0.01))

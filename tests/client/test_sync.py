@@ -133,7 +133,7 @@ def wait_until_lost(conn: Connection) -> None:
 def test_while_the_broker_is_away_nothing_is_sent_and_nothing_comes_out_later(
     start_broker: Any, fake_broker: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("plcmq.client.sync.GRACE", 0.0)
+    monkeypatch.setattr("plcmq.client.retry.GRACE", 0.0)
     with get_conn("127.0.0.1", fake_broker.port, device=1) as conn:
         fake_broker.stop()
         wait_until_lost(conn)
@@ -148,7 +148,7 @@ def test_while_the_broker_is_away_nothing_is_sent_and_nothing_comes_out_later(
 def test_a_request_made_while_the_broker_restarts_is_sent_when_it_is_back(
     start_broker: Any, fake_broker: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("plcmq.client.sync.GRACE", 0.0)
+    monkeypatch.setattr("plcmq.client.retry.GRACE", 0.0)
     with get_conn("127.0.0.1", fake_broker.port, device=1) as conn:
         fake_broker.stop()
         wait_until_lost(conn)
@@ -186,7 +186,7 @@ def test_a_waiting_thread_does_not_hold_up_the_others(conn: Connection, fake_bro
 def test_when_the_thread_that_reads_gives_up_another_takes_over(
     conn: Connection, fake_broker: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("plcmq.client.sync.GRACE", 0.0)
+    monkeypatch.setattr("plcmq.client.retry.GRACE", 0.0)
     with ThreadPoolExecutor(2) as threads:
         leader = threads.submit(conn.request, "hold", {"n": 1}, timeout=0.2)
         fake_broker.held.get(timeout=10)
@@ -200,7 +200,7 @@ def test_when_the_thread_that_reads_gives_up_another_takes_over(
 def test_a_late_reply_is_dropped_and_the_connection_goes_on(
     conn: Connection, fake_broker: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("plcmq.client.sync.GRACE", 0.0)
+    monkeypatch.setattr("plcmq.client.retry.GRACE", 0.0)
     with pytest.raises(PlcmqError) as caught:
         conn.request("hold", timeout=0.05)
     assert caught.value.outcome is Outcome.UNKNOWN
@@ -209,7 +209,7 @@ def test_a_late_reply_is_dropped_and_the_connection_goes_on(
 
 
 def test_a_read_without_an_answer_is_a_timeout(conn: Connection, fake_broker: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("plcmq.client.sync.GRACE", 0.0)
+    monkeypatch.setattr("plcmq.client.retry.GRACE", 0.0)
     fake_broker.answers["read"] = fake_broker.answers["silence"]
     with pytest.raises(PlcmqError) as caught:
         conn.request("read", {"tags": "a"}, timeout=0.05)

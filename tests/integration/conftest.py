@@ -1,10 +1,12 @@
 """A whole plant in one process: simulated PLCs, registry, broker and host, over real sockets."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import multiprocessing
 import os
+import random
 import runpy
 import signal
 import socket
@@ -152,6 +154,33 @@ async def programs():
             await program.process.wait()
 
 
+# --- addresses that stay ------------------------------------------------------------------------------
+
+PORTS = range(20_000, 30_000)  # none that the kernel gives to whoever asks for any: those are 32768 and up
+WORKERS = 16  # of the suite that have ports of their own
+
+
+@pytest.fixture(scope="session")
+def free_address():
+    """Gives addresses for programs that end and come back, each once.
+
+    While such a program is away nobody has its port, and the kernel might give it to some other socket, of
+    this process or of another worker of the suite.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = PORTS[worker % WORKERS :: WORKERS]
+    ports = iter(random.Random().sample(own, len(own)))
+
+    def take():
+        for port in ports:
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return f"tcp://127.0.0.1:{port}"
+        raise AssertionError("no port is free")
+
+    return take
+
+
 # --- processes that are killed ------------------------------------------------------------------------
 
 PROGRAMS = Path(__file__).with_name("programs")
@@ -205,9 +234,9 @@ class Victim:
 class Works:
     """A broker and its hosts as processes, at addresses that stay when they are killed and started again."""
 
-    def __init__(self, plant):
+    def __init__(self, plant, free_address):
         self._plant = plant
-        self.bind, self.host_bind = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
+        self.bind, self.host_bind = free_address(), free_address()
         self.started = []
 
     def start(self, program, settings):
@@ -240,16 +269,10 @@ class Works:
                     await asyncio.sleep(0.01)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
-async def works(plant):
+async def works(plant, free_address):
     """Broker and hosts that tests may kill; see `Works`."""
-    works = Works(plant)
+    works = Works(plant, free_address)
     yield works
     for victim in works.started:
         await victim.kill()

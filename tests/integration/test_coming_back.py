@@ -1,21 +1,15 @@
 """Brokers that die and come back: clients find them again, and no PLC ever sees a second socket."""
 
 import asyncio
-import socket
 import time
 
+import pytest
 from plcmq.client import PlcmqError, connect
 
 
 def at(plant, bind="tcp://127.0.0.1:0", host_bind="tcp://127.0.0.1:0"):
     """The flags of a broker."""
     return ["--bind", bind, "--host-bind", host_bind, "--registry", plant.registry, "--json"]
-
-
-def free_endpoint():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
 
 
 async def until_served(client, device="press-1", within=20.0):
@@ -35,9 +29,9 @@ async def until_answered(client):
             await asyncio.sleep(0.05)
 
 
-async def test_500_clients_are_served_again_after_a_restart_of_the_broker(plant, programs):
+async def test_500_clients_are_served_again_after_a_restart_of_the_broker(plant, programs, free_address):
     """In under ten seconds, unless the machine is busy with other things: the figure is in the output."""
-    flags = at(plant, bind=free_endpoint())
+    flags = at(plant, bind=free_address())
     broker = await programs("serve", *flags)
     clients = [connect(broker.ready["bind"], connect_timeout=30) for _ in range(500)]
     try:
@@ -52,10 +46,12 @@ async def test_500_clients_are_served_again_after_a_restart_of_the_broker(plant,
         await asyncio.gather(*(client.__aexit__(None, None, None) for client in clients))
 
 
-async def test_no_second_socket_when_a_broker_with_its_own_host_follows_a_killed_one(plant, programs):
+async def test_no_second_socket_when_a_broker_with_its_own_host_follows_a_killed_one(
+    plant, programs, free_address
+):
     """The host elsewhere holds the PLC still: it gets it back, and the new broker's own host does not."""
     async with plant.press(1) as plc:
-        ends = at(plant, bind=free_endpoint(), host_bind=free_endpoint())
+        ends = at(plant, bind=free_address(), host_bind=free_address())
         broker = await programs("serve", *ends, "--no-host")
         await programs("host", "--broker", broker.ready["host_bind"], "--name", "north", ready=False)
         async with connect(broker.ready["bind"]) as client:
@@ -69,10 +65,13 @@ async def test_no_second_socket_when_a_broker_with_its_own_host_follows_a_killed
         assert (plc.evidence.sockets.opened, plc.evidence.sockets.peak) == (1, 1)
 
 
-async def test_no_second_socket_when_the_host_elsewhere_does_not_find_the_new_broker(plant, programs):
+@pytest.mark.slow
+async def test_no_second_socket_when_the_host_elsewhere_does_not_find_the_new_broker(
+    plant, programs, free_address
+):
     """It lets go of the PLC by its lease, and only then the new broker's own host may have it."""
     async with plant.press(1) as plc:
-        ends = at(plant, bind=free_endpoint())
+        ends = at(plant, bind=free_address())
         broker = await programs("serve", *ends, "--no-host")
         await programs("host", "--broker", broker.ready["host_bind"], "--name", "north", ready=False)
         async with connect(broker.ready["bind"]) as client:

@@ -17,7 +17,7 @@ SEED = int(os.environ.get("PLCMQ_SEED", "4"))
 CALLERS = 4
 PATIENT = Retry(patience=0.3)
 
-pytestmark = [pytest.mark.timeout(60 + 10 * KILLS)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60 + 10 * KILLS)]
 
 
 class Orders:

@@ -171,6 +171,7 @@ async def test_a_stopped_host_is_found_out_and_when_it_wakes_it_sends_nothing_th
         assert plc.evidence.sockets.peak == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asleep", "timeout"),
     [(2.0, 1.0), (4.5, 60.0)],

@@ -1,7 +1,6 @@
 """Starting, ending and dying: brokers, hosts and devices come and go, and nothing is lost without a word."""
 
 import asyncio
-import socket
 import time
 from contextlib import AsyncExitStack
 
@@ -9,14 +8,10 @@ import pytest
 from plcmq.client import PlcmqError, connect
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def addresses():
-    return f"tcp://127.0.0.1:{free_port()}", f"tcp://127.0.0.1:{free_port()}"
+@pytest.fixture
+def addresses(free_address):
+    """Gives the two addresses of a broker."""
+    return lambda: (free_address(), free_address())
 
 
 async def start_broker(programs, plant, bind, host_bind, *flags):
@@ -41,7 +36,7 @@ async def until_served(client, device="press-1", within=10.0):
             await asyncio.sleep(0.02)
 
 
-async def test_sigterm_under_load_answers_every_accepted_request_and_ends_with_0(plant, programs):
+async def test_sigterm_under_load_answers_every_accepted_request_and_ends_with_0(plant, programs, addresses):
     async with plant.press(1, delay=0.002) as plc:
         broker = await start_broker(programs, plant, *addresses())
         async with connect(broker.ready["bind"]) as client:
@@ -57,7 +52,7 @@ async def test_sigterm_under_load_answers_every_accepted_request_and_ends_with_0
         assert {str(how): n for how, n in plc.evidence.sockets.closed.items() if n} == {"fin": 1}
 
 
-async def test_a_killed_broker_that_is_started_again_serves_the_same_client(plant, programs):
+async def test_a_killed_broker_that_is_started_again_serves_the_same_client(plant, programs, addresses):
     async with plant.press(1) as plc:
         bind, host_bind = addresses()
         broker = await start_broker(programs, plant, bind, host_bind)
@@ -70,7 +65,7 @@ async def test_a_killed_broker_that_is_started_again_serves_the_same_client(plan
         assert plc.evidence.sockets.peak == 1
 
 
-async def test_a_killed_host_that_is_started_again_serves_in_under_two_seconds(plant, programs):
+async def test_a_killed_host_that_is_started_again_serves_in_under_two_seconds(plant, programs, addresses):
     async with plant.press(1) as plc:
         bind, host_bind = addresses()
         await start_broker(programs, plant, bind, host_bind, "--no-host")
@@ -84,7 +79,7 @@ async def test_a_killed_host_that_is_started_again_serves_in_under_two_seconds(p
         assert plc.evidence.sockets.peak == 1
 
 
-async def test_a_lost_host_fails_its_requests_at_once(plant, programs):
+async def test_a_lost_host_fails_its_requests_at_once(plant, programs, addresses):
     async with plant.press(1) as plc:
         bind, host_bind = addresses()
         await start_broker(programs, plant, bind, host_bind, "--no-host")
@@ -101,7 +96,7 @@ async def test_a_lost_host_fails_its_requests_at_once(plant, programs):
             assert (caught.value.code, caught.value.outcome) == ("outcome_unknown", "unknown")
 
 
-async def test_a_restarted_broker_gets_its_host_back_and_the_plc_keeps_its_socket(plant, programs):
+async def test_a_restarted_broker_gets_its_host_back_and_the_plc_keeps_its_socket(plant, programs, addresses):
     async with plant.press(1) as plc:
         bind, host_bind = addresses()
         broker = await start_broker(programs, plant, bind, host_bind, "--no-host")
@@ -115,7 +110,7 @@ async def test_a_restarted_broker_gets_its_host_back_and_the_plc_keeps_its_socke
         assert plc.evidence.sockets.opened == 1
 
 
-async def test_a_second_host_takes_its_share_without_a_second_socket(plant, programs):
+async def test_a_second_host_takes_its_share_without_a_second_socket(plant, programs, addresses):
     async with plant.press(1) as one, plant.press(2) as two:
         bind, host_bind = addresses()
         await start_broker(programs, plant, bind, host_bind, "--no-host")
@@ -132,7 +127,7 @@ async def test_a_second_host_takes_its_share_without_a_second_socket(plant, prog
         assert one.evidence.sockets.peak == two.evidence.sockets.peak == 1
 
 
-async def test_a_host_that_is_told_to_end_closes_its_sockets_with_fin(plant, programs):
+async def test_a_host_that_is_told_to_end_closes_its_sockets_with_fin(plant, programs, addresses):
     async with plant.press(1) as plc:
         bind, host_bind = addresses()
         await start_broker(programs, plant, bind, host_bind, "--no-host")
@@ -194,7 +189,7 @@ async def test_a_device_that_moves_to_another_port_has_one_socket_after_the_othe
         assert new.evidence.sockets.peak == 1
 
 
-async def test_a_port_in_use_is_told_in_one_clear_line(plant, programs):
+async def test_a_port_in_use_is_told_in_one_clear_line(plant, programs, addresses):
     broker = await start_broker(programs, plant, *addresses())
     second = await start_broker(programs, plant, broker.ready["bind"], addresses()[1])
     assert broker.ready["bind"] in second.ready["error"]["message"]

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 
 import httpx
+import pytest
 
 from examples.mes_service.app import create_app
 
@@ -42,6 +43,7 @@ def service(plant, serve_app):
     )
 
 
+@pytest.mark.slow
 async def test_five_hundred_starts_at_once_all_get_an_answer(plant, serve_app):
     async with plant.press(1, max_connections=1) as plc, plant.broker(), service(plant, serve_app) as http:
         await http.get("/pulse/start")

@@ -15,6 +15,7 @@ from plcmq.broker.cli.demo_voice import Voice, in_words
 EXAMPLE = Path(__file__).parents[3] / "examples" / "press" / "site.yaml"
 
 
+@pytest.mark.slow
 def test_the_tour_holds_fits_80_columns_and_leaves_nothing(process, tmp_path):
     env = os.environ | {"TMPDIR": str(tmp_path)}
     result = process("demo", "--once", env=env)
