@@ -25,7 +25,7 @@ import publish
 import report
 import uvloop
 from loads import until_it_answers
-from measure import Rounds, as_json
+from measure import Meanwhile, Rounds, as_json
 from rich.console import Console
 from rich.progress import track
 from targets import targets
@@ -46,8 +46,8 @@ def stage(found_peers):
         ports = {"fast": plcs[plan.FAST].port, "slow": plcs[plan.SLOW].port}
         for name, apart in ((plan.ONE, False), (plan.APART, True)):
             brokers[name] = enter(contenders.plcmq(folder, ports, host_apart=apart))
-        for endpoint, device in itertools.product(brokers.values(), ports):
-            uvloop.run(until_it_answers(endpoint, device))
+        for broker, device in itertools.product(brokers.values(), ports):
+            uvloop.run(until_it_answers(broker.endpoint, device))
         ready = plan.Stage(plcs, brokers)
         if found_peers is not None:
             ready.proxies = {
@@ -63,13 +63,20 @@ def measure(ready, rounds, seconds, console):
     collected = [Rounds(line) for line in lines]
     steps = [(number, *pair) for number in range(rounds + 1) for pair in zip(lines, collected, strict=True)]
     for number, line, rounds_of_line in track(steps, "measuring", console=console, transient=True):
-        plc = ready.plcs.get(line.plc)
-        before = plc.usage() if plc else contenders.Usage(0, 0.0)
+        before = state(ready, line)
         times, total = line.load(seconds if number else seconds * WARM_UP)
-        after = plc.usage() if plc else before
+        after = state(ready, line)
         if number:
-            rounds_of_line.add(times, total, after.requests - before.requests, after.cpu - before.cpu)
+            modbus, plc_cpu, cpu = (late - early for late, early in zip(after, before, strict=True))
+            rounds_of_line.add(times, total, Meanwhile(modbus, plc_cpu, cpu if line.pids else None))
     return [rounds_of_line.row() for rounds_of_line in collected]
+
+
+def state(ready, line):
+    """Modbus requests so far, processor time of the PLC, and of the contender."""
+    plc = ready.plcs.get(line.plc)
+    usage = plc.usage() if plc else contenders.Usage(0, 0.0)
+    return usage.requests, usage.cpu, contenders.cpu_of(line.pids)
 
 
 def parse():

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import psutil
 import uvloop
 import zmq
 from plcmq.broker.registry import Registry
@@ -53,6 +54,28 @@ class Usage:
     cpu: float  # seconds
 
 
+@dataclass(frozen=True)
+class Running:
+    """A contender that has been started.
+
+    Attributes:
+        endpoint: where its clients connect.
+        pids: its processes.
+    """
+
+    endpoint: str
+    pids: tuple[int, ...]
+
+    def cpu(self) -> float:
+        """Processor time of all its processes so far, in seconds."""
+        return cpu_of(self.pids)
+
+
+def cpu_of(pids):
+    """Processor time of processes so far, in seconds."""
+    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
+
+
 class Plc:
     """A simulated PLC in a process of its own.
 
@@ -78,7 +101,7 @@ def _process(target, *args):
     process.start()
     theirs.close()
     try:
-        yield ours
+        yield ours, process.pid
     finally:
         process.terminate()
         process.join()
@@ -109,7 +132,7 @@ def _end(running):
 @contextmanager
 def plc(delay):
     """A simulated PLC that takes so many seconds for a request."""
-    with _process(_serve_plc, delay) as pipe:
+    with _process(_serve_plc, delay) as (pipe, _):
         yield Plc(pipe)
 
 
@@ -137,8 +160,8 @@ def _serve_plc(pipe, delay):
 @contextmanager
 def floor():
     """A C proxy between Python ends, which parse and answer as the broker does, and do no more."""
-    with _process(_proxy_with_echo) as pipe:
-        yield pipe.recv()
+    with _process(_proxy_with_echo) as (pipe, pid):
+        yield Running(pipe.recv(), (pid,))
 
 
 def _proxy_with_echo(pipe):
@@ -174,7 +197,7 @@ def _echo(context, port):
 
 @contextmanager
 def plcmq(folder: Path, ports: dict[str, int], *, host_apart: bool):
-    """The broker, with the device host in its process or in one of its own; yields where clients connect."""
+    """The broker, with the device host in its process or in one of its own."""
     registry = f"sqlite:///{folder}/{'apart' if host_apart else 'one'}.db"
     with Registry(registry) as opened:
         opened.apply(parse_site(site(ports)))
@@ -184,11 +207,11 @@ def plcmq(folder: Path, ports: dict[str, int], *, host_apart: bool):
     serve = [*plcmq_command, "serve", *at, *log, "--json", *(["--no-host"] if host_apart else [])]
     with ExitStack() as stack:
         broker = stack.enter_context(program(*serve, stdout=subprocess.PIPE))
-        started = _document(broker.stdout)
+        started, pids = _document(broker.stdout), [broker.pid]
         if host_apart:
             host = [*plcmq_command, "host", "--broker", started["host_bind"], "--name", "bench", *log]
-            stack.enter_context(program(*host))
-        yield started["bind"]
+            pids.append(stack.enter_context(program(*host)).pid)
+        yield Running(started["bind"], tuple(pids))
 
 
 def _document(lines):

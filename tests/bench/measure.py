@@ -24,6 +24,7 @@ class Line:
         codec: of the bodies, or `-`.
         window: requests in flight.
         tags: how many different ones they ask for.
+        pids: processes of the contender, whose processor time is counted.
         load: runs it for so many seconds; gives the seconds of each request, and of all.
     """
 
@@ -33,6 +34,7 @@ class Line:
     window: int
     tags: int
     load: Callable[[float], tuple[list[float], float]] = field(repr=False, compare=False)
+    pids: tuple[int, ...] = ()
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Row:
     Attributes:
         rates, p50s, p99s: of each round.
         modbus: Modbus requests that reached the PLC, per second, of each round.
+        cost: processor time of the contender for a request, of each round; none where it was not counted.
         busy: the share of a core that the PLC took, of each round.
         curve: latencies of all rounds at the percentiles of `CURVE`.
     """
@@ -55,6 +58,7 @@ class Row:
     p50s: list[float] = field(default_factory=list)
     p99s: list[float] = field(default_factory=list)
     modbus: list[float] = field(default_factory=list)
+    cost: list[float] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
     curve: list[float] = field(default_factory=list)
 
@@ -74,6 +78,15 @@ class Row:
         return median(self.p99s)
 
 
+@dataclass(frozen=True)
+class Meanwhile:
+    """What others did while a load ran: Modbus requests, and processor time in seconds."""
+
+    modbus: int = 0
+    plc_cpu: float = 0.0
+    contender_cpu: float | None = None
+
+
 class Rounds:
     """Collects the rounds of one line."""
 
@@ -81,15 +94,17 @@ class Rounds:
         self._row = Row(line.contender, line.plc, line.codec, line.window, line.tags)
         self._all = array("d")
 
-    def add(self, times: Sequence[float], total: float, requests: int, cpu: float) -> None:
-        """One round: the times of its requests, what it took, and what the PLC did meanwhile."""
+    def add(self, times: Sequence[float], total: float, meanwhile: Meanwhile) -> None:
+        """One round: the times of its requests, and what it took."""
         ordered = sorted(times)
         row = self._row
         row.rates.append(len(ordered) / total)
         row.p50s.append(percentile(ordered, 50))
         row.p99s.append(percentile(ordered, 99))
-        row.modbus.append(requests / total)
-        row.busy.append(cpu / total)
+        row.modbus.append(meanwhile.modbus / total)
+        row.busy.append(meanwhile.plc_cpu / total)
+        if meanwhile.contender_cpu is not None:
+            row.cost.append(meanwhile.contender_cpu / len(ordered))
         self._all.extend(ordered)
 
     def row(self) -> Row:

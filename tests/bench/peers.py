@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from contenders import program
+from contenders import Running, program
 
 _ENDS = Path(__file__).parent / "pyleco_ends.py"
 _PATIENCE = 10.0  # seconds for a program to listen
@@ -39,12 +39,12 @@ def _wait_until_it_listens(port):
 
 @contextmanager
 def modbus_proxy(peers: Path, plc_port: int):
-    """One modbus-proxy before one PLC; yields its port."""
+    """One modbus-proxy before one PLC; its endpoint is its port."""
     port = free_port()
     ends = ["--bind", f"127.0.0.1:{port}", "--modbus", f"tcp://127.0.0.1:{plc_port}"]
-    with program(peers / "bin" / "modbus-proxy", *ends):
+    with program(peers / "bin" / "modbus-proxy", *ends) as running:
         _wait_until_it_listens(port)
-        yield port
+        yield Running(str(port), (running.pid,))
 
 
 class Pyleco:

@@ -8,7 +8,7 @@ difference. Lines of peers that are not installed are left out.
 from dataclasses import dataclass, field
 
 import uvloop
-from contenders import TAGS, Plc
+from contenders import TAGS, Plc, Running
 from loads import pipelined, through_modbus, through_pymodbus, through_zeromq
 from measure import Line
 from peers import Pyleco
@@ -34,43 +34,41 @@ class Stage:
 
     Attributes:
         plcs: the simulated PLCs, by `FAST` and `SLOW`; devices of plcmq have the names `fast` and `slow`.
-        brokers: where clients of `FLOOR`, `ONE` and `APART` connect.
-        proxies: ports of modbus-proxy, by PLC.
+        brokers: `FLOOR`, `ONE` and `APART`.
+        proxies: modbus-proxy, by PLC.
         pyleco: its clients.
     """
 
     plcs: dict[str, Plc]
-    brokers: dict[str, str]
-    proxies: dict[str, int] = field(default_factory=dict)
+    brokers: dict[str, Running]
+    proxies: dict[str, Running] = field(default_factory=dict)
     pyleco: Pyleco | None = None
 
     def zeromq(self, contender, plc, codec, window, tags=1):
         """A line of callers on one connection to a broker."""
-        endpoint = self.brokers[contender]
+        broker = self.brokers[contender]
         device = "slow" if plc == SLOW else "fast"
         behind = NONE if contender == FLOOR else plc
 
         def load(seconds):
-            return uvloop.run(through_zeromq(endpoint, device, window, seconds, codec, tags))
+            return uvloop.run(through_zeromq(broker.endpoint, device, window, seconds, codec, tags))
 
-        return Line(contender, behind, codec, window, tags, load)
+        return Line(contender, behind, codec, window, tags, load, broker.pids)
 
     def proxy(self, plc, window, tags=1):
         """A line of connections to modbus-proxy, if there is one."""
         if plc in self.proxies:
             yield self.frames(plc, window, tags, PROXY, self.proxies[plc])
 
-    def frames(self, plc, window, tags=1, contender=FRAMES, port=None):
+    def frames(self, plc, window, tags=1, contender=FRAMES, through=None):
         """A line of connections with bare frames, by default to the PLC itself."""
-        port = port or self.plcs[plc].port
-        return Line(
-            contender,
-            plc,
-            "-",
-            window,
-            tags,
-            lambda seconds: uvloop.run(through_modbus(port, window, seconds, tags)),
-        )
+        port = int(through.endpoint) if through else self.plcs[plc].port
+        pids = through.pids if through else ()
+
+        def load(seconds):
+            return uvloop.run(through_modbus(port, window, seconds, tags))
+
+        return Line(contender, plc, "-", window, tags, load, pids)
 
     def pymodbus(self, plc):
         """A line of one pymodbus client."""
@@ -89,7 +87,7 @@ class Stage:
 
 def lines(stage: Stage) -> list[Line]:
     """The plan."""
-    return [*_fast(stage), *_peers_of_their_own(stage), *_slow(stage)]
+    return [*_fast(stage), *_slow(stage)]
 
 
 def _fast(stage):
@@ -100,12 +98,14 @@ def _fast(stage):
             for contender in (FLOOR, ONE, APART):
                 yield stage.zeromq(contender, FAST, codec, window)
         yield from stage.proxy(FAST, window)
+        if window == TAGS:
+            yield from _pyleco(stage)
     yield stage.zeromq(ONE, FAST, "msgpack", TAGS, tags=TAGS)
     yield stage.frames(FAST, TAGS, TAGS)
     yield stage.ceiling()
 
 
-def _peers_of_their_own(stage):
+def _pyleco(stage):
     if stage.pyleco is not None:
         for clients in PYLECO_CLIENTS:
             yield Line(PYLECO, NONE, "-", clients, 1, lambda s, n=clients: stage.pyleco.load(n, s))

@@ -11,6 +11,7 @@ import plan
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from measure import CURVE, Row
 
 STYLES = {
@@ -72,6 +73,8 @@ def _rates(axes: Axes, title: str, rows: Iterator[Row]) -> None:
         )
     axes.set(title=title, xlabel="requests in flight", ylabel="requests/s", xscale="log", yscale="log")
     axes.set_xticks(plan.WINDOWS, [f"{window:,}" for window in plan.WINDOWS])
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(visible=True, which="both", alpha=0.25)
     axes.legend(fontsize="small")
 
@@ -98,5 +101,8 @@ def _curves(axes: Axes, title: str, rows: Sequence[Row]) -> None:
     axes.set_xlim(100, 100 - BEYOND)
     marks = {100: "0", 50: "50", 10: "90", 1: "99", 0.1: "99.9", 0.01: "99.99"}
     axes.set_xticks(list(marks), list(marks.values()))
-    axes.grid(visible=True, which="major", alpha=0.25)
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.grid(visible=True, which="both", axis="y", alpha=0.25)
+    axes.grid(visible=True, which="major", axis="x", alpha=0.25)
     axes.legend(fontsize="small")

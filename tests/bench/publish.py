@@ -8,9 +8,15 @@ PLOTS = DOCS / "performance"
 BEGIN, END = "<!-- bench: written by `make bench` -->", "<!-- bench: end -->"
 
 
+FIGURES = """
+![Requests a second by requests in flight](performance/throughput.svg)
+![Distribution of latencies](performance/latency.svg)
+"""
+
+
 def publish(text: str, page: Path = PAGE) -> None:
     """Replaces what stands between the marks of the page."""
-    page.write_text(between_marks(page.read_text(), text))
+    page.write_text(between_marks(page.read_text(), f"{text.strip()}\n{FIGURES}"))
 
 
 def between_marks(page: str, text: str) -> str:

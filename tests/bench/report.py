@@ -26,6 +26,7 @@ HEAD = (
     "to floor",
     "p50 ms",
     "p99 ms",
+    "CPU µs",
     "Modbus/s",
     "PLC",
 )
@@ -47,6 +48,7 @@ def cells(row: Row, rows: Sequence[Row]) -> list[str]:
         f"{row.rate / floor.rate:.2f}" if floor and row.codec != "-" else "",
         milliseconds(row.p50),
         milliseconds(row.p99),
+        f"{middle(row.cost) * 1e6:.0f}" if row.cost else "",
         f"{middle(row.modbus):,.0f}" if has_plc else "",
         f"{middle(row.busy):.0%}" if has_plc else "",
     ]
