@@ -1,6 +1,6 @@
 """Measures plcmq beside its peers and what it stands on: `make bench`, explained in docs/performance.md.
 
-    python tests/bench/bench.py [--quick] [--rounds 5] [--seconds 0.8] [--json FILE] [--publish]
+    python tests/bench/bench.py [--quick] [--rounds 5] [--seconds 0.7] [--json FILE] [--publish]
 
 Strategy: every contender runs in processes of its own; the rounds alternate, after a warm-up, so that a
 machine whose speed drifts treats all alike; medians and spreads are told, and ratios to the floor. It never
@@ -85,13 +85,13 @@ def parse():
         "--quick", action="store_true", help="one short round: whether it works, not how fast"
     )
     parser.add_argument("--rounds", type=int, help="default 5")
-    parser.add_argument("--seconds", type=float, help="of each line in each round; default 0.8")
+    parser.add_argument("--seconds", type=float, help="of each line in each round; default 0.7")
     parser.add_argument("--peers", type=Path, default=ROOT / "build" / "peers", help="their environment")
     parser.add_argument("--json", type=Path, default=OUTPUT / "bench.json")
     parser.add_argument("--publish", action="store_true", help="put table and plots into docs/")
     chosen = parser.parse_args()
     chosen.rounds = chosen.rounds or (1 if chosen.quick else 5)
-    chosen.seconds = chosen.seconds or (0.3 if chosen.quick else 0.8)
+    chosen.seconds = chosen.seconds or (0.3 if chosen.quick else 0.7)
     return chosen
 
 

@@ -97,7 +97,7 @@ class Plc:
 def _process(target, *args):
     """A function in a process of its own, with a pipe to it."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=target, args=(theirs, *args), daemon=True)
+    process = multiprocessing.Process(target=_in_process, args=(ours, target, theirs, *args), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -105,6 +105,13 @@ def _process(target, *args):
     finally:
         process.terminate()
         process.join()
+
+
+def _in_process(ours, target, theirs, *args):
+    ours.close()  # so that the end of the bench is seen on `theirs`
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    target(theirs, *args)
 
 
 @contextmanager
@@ -137,8 +144,6 @@ def plc(delay):
 
 
 def _serve_plc(pipe, delay):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
     async def run():
         ended = asyncio.Event()
         async with SimulatedPlc(delay=delay) as simulated:
@@ -165,7 +170,6 @@ def floor():
 
 
 def _proxy_with_echo(pipe):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     context = zmq.Context()
     front, back = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
     port = front.bind_to_random_port("tcp://127.0.0.1")
