@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 import zmq
 from fastapi import FastAPI
+from hypothesis import HealthCheck, settings
 from plcmq.client.errors import PlcmqError
 from plcmq.client.protocol import (
     Elapsed,
@@ -27,6 +28,10 @@ from plcmq.client.protocol import (
 from plcmq.client.transport import Message, Receiver, bind_router, bound_endpoint, new_context
 
 Answer = Callable[[Request], object]
+
+# How long one example takes is the machine's business, and what else it does.
+settings.register_profile("plcmq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("plcmq")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
