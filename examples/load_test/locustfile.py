@@ -18,7 +18,7 @@ from plcmq.client.locust import PlcmqUser
 def add_options(parser: LocustArgumentParser) -> None:
     """The options of this load test, beside Locust's own."""
     parser.add_argument("--devices", default="", help="names, with commas; without it all of the broker's")
-    parser.add_argument("--tags", default="temperature,state,batch_no", help="what the users look at")
+    parser.add_argument("--plc-tags", default="temperature,state,batch_no", help="what the users look at")
     parser.add_argument(
         "--allow-writes",
         action="store_true",
@@ -40,7 +40,7 @@ class MesUser(PlcmqUser):
         if not names:
             names = [device["name"] for device in self.plc.devices(limit=1000)["devices"]]
         self.press = random.choice(names)
-        self.tags = options.tags.split(",")
+        self.tags = options.plc_tags.split(",")
         if options.allow_writes:
             self.tasks = [*self.tasks, type(self).start_batch]
 

@@ -175,6 +175,7 @@ def test_every_request_is_an_event_with_what_became_of_it(
 STOPPING = """
 import json
 from pathlib import Path
+import gevent
 from locust import constant, events, task
 from plcmq.client.locust import PlcmqUser
 
@@ -201,10 +202,13 @@ held = []
 def before(**_):
     held.append(now())
 
-@events.quit.add_listener
+@events.test_stop.add_listener
 def after(**_):
-    held.append(now())
-    Path("held.json").write_text(json.dumps(held))
+    for _ in range(500):  # gevent closes descriptors when its loop comes round, and the kernel takes a moment
+        if now() == held[0]:
+            break
+        gevent.sleep(0.01)
+    Path("held.json").write_text(json.dumps([*held, now()]))
 """
 
 
@@ -277,6 +281,29 @@ def test_hosts_are_the_brokers_endpoints() -> None:
     assert empty == none
     assert "--host" in none
     assert nameless.startswith("StopTest: ")
+
+
+UNPATCHED = """
+import os
+os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+from locust.env import Environment
+from locust.exception import StopTest
+from plcmq.client.locust import PlcmqUser
+
+class Impatient(PlcmqUser):
+    host = "plcmq://127.0.0.1:7502"
+
+try:
+    Impatient(Environment())
+except StopTest as error:
+    print(error)
+"""
+
+
+def test_without_gevents_patches_no_user_starts() -> None:
+    """The first that waits would stop all others."""
+    done = subprocess.run([sys.executable, "-c", UNPATCHED], capture_output=True, text=True, timeout=60)
+    assert "LOCUST_SKIP_MONKEY_PATCH" in done.stdout, done.stderr
 
 
 def test_the_locustfile_of_the_documents_runs(fake_broker: Any, locust: Start) -> None:
