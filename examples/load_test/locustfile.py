@@ -1,7 +1,7 @@
 """The users of an MES: they look at their press all the time and, where that was asked for, start batches.
 
 Strategy: it only reads unless `--allow-writes` is given, because a load test may be pointed at a real plant.
-    The browser cannot switch that on: it is no field of the web UI.
+    That is decided once, when Locust starts: nothing that a browser sends can switch it on.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import uuid
 
 from locust import between, events, task
 from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
 from plcmq.client.locust import PlcmqUser
 
 
@@ -34,15 +35,13 @@ class MesUser(PlcmqUser):
     wait_time = between(0.5, 1.5)
 
     def on_start(self) -> None:
-        """Chooses the press, and whether to do more than look."""
+        """Chooses the press."""
         options = self.environment.parsed_options
         names = [name for name in options.devices.split(",") if name]
         if not names:
             names = [device["name"] for device in self.plc.devices(limit=1000)["devices"]]
         self.press = random.choice(names)
         self.tags = options.plc_tags.split(",")
-        if options.allow_writes:
-            self.tasks = [*self.tasks, type(self).start_batch]
 
     @task(8)
     def look(self) -> None:
@@ -70,3 +69,10 @@ class MesUser(PlcmqUser):
             retry=True,
             name="start a batch",
         )
+
+
+@events.init.add_listener
+def allow_writes(environment: Environment, **_: object) -> None:
+    """Makes starting batches a task, where that was asked for."""
+    if environment.parsed_options is not None and environment.parsed_options.allow_writes:
+        MesUser.tasks = [*MesUser.tasks, MesUser.start_batch]
