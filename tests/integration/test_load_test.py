@@ -44,9 +44,12 @@ async def test_twenty_users_read_and_nothing_is_written(plant, tmp_path):
 
 async def test_failures_are_told_by_code_and_batches_started_when_asked_for(plant, tmp_path):
     async with plant.press(1) as press, plant.broker():
-        users = ["--users", "12", "--spawn-rate", "12", "--run-time", "2s", "--devices", "press-1,nope"]
+        # So many that some start a batch: each does in one of twelve tasks.
+        users = ["--users", "100", "--spawn-rate", "100", "--run-time", "2s"]
+        users += ["--devices", "press-1,press-1,press-1,nope"]
         entries, failures, status = await load(plant, tmp_path, *users, "--allow-writes")
         assert ("read the screen", "unknown_device (not_executed)") in failures
         assert entries["read the screen"]["num_requests"] > entries["read the screen"]["num_failures"]
         assert status == 1
+        assert entries["start a batch"]["num_requests"] > 0
         assert press.evidence.writes > 0
