@@ -22,6 +22,7 @@ ROOMS = {
     "peewee": ("broker/models.py", "broker/registry.py", "broker/journal.py", "broker/audit.py"),
     "playhouse": ("broker/models.py", "broker/registry.py", "broker/journal.py", "broker/audit.py"),
     "fastapi": ("client/fastapi.py", "client/gateway/"),
+    "locust": ("client/locust.py",),
     "hdrh": ("client/load/meter.py",),
     "matplotlib": ("client/load/plots.py",),
     "typer": ("broker/cli/",),
