@@ -27,8 +27,9 @@ import psutil
 import uvloop
 import zmq
 from plcmq.broker.registry import Registry
-from plcmq.client import connect
+from plcmq.client import PlcmqError, connect
 from plcmq.devices.simulator.plc import SimulatedPlc
+from plcmq.devices.simulator.silence import Blackhole
 from plcmq.devices.site.content import SiteContent
 
 TAGS = 100  # float tags of each device
@@ -51,6 +52,7 @@ def simulated(pipe, count, delay, living):
         for plc in plcs:
             plc.start()
         pipe.send([plc.port for plc in plcs])
+        asyncio.get_running_loop().add_reader(pipe.fileno(), silence, pipe, plcs, {})
         while True:
             await asyncio.sleep(0.5)
             if living:
@@ -62,13 +64,35 @@ def simulated(pipe, count, delay, living):
     uvloop.run(run())
 
 
+def silence(pipe, plcs, holes):
+    """Makes so many of the PLCs silent, the others answer; tells when it is done."""
+    count = pipe.recv()
+    for number, plc in enumerate(plcs):
+        if number < count and number not in holes:
+            holes[number] = Blackhole()
+            plc.add(holes[number])
+        elif number >= count and number in holes:
+            plc.remove(holes.pop(number))
+    pipe.send(count)
+
+
+class Ports(list):
+    """The ports of the simulated PLCs, and a way to make the first of them silent."""
+
+    def silent(self, count):
+        self.pipe.send(count)
+        self.pipe.recv()
+
+
 @contextmanager
 def plcs(count, *, delay=0.0, living=False):
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.Process(target=simulated, args=(theirs, count, delay, living))
     process.start()
     try:
-        yield ours.recv()
+        ports = Ports(ours.recv())
+        ports.pipe = ours
+        yield ports
     finally:
         process.terminate()
         process.join()
@@ -249,6 +273,42 @@ async def command(seconds):
     return {"writes": len(times), "rounds_of_1000_tags_per_s": polls / seconds, **ranks}
 
 
+async def isolation(seconds):
+    """100 PLCs of 5 ms, each read five times a second; ten of them fall silent and come back, twice."""
+    with plcs(100, delay=0.005) as ports, broker(ports) as (_process, endpoint, _started):
+        async with all_up(endpoint, 100) as plc:
+            p99s = {0: [], 10: []}
+            for silent in (0, 10, 0, 10, 0):
+                ports.silent(silent)
+                await asyncio.sleep(3)
+                times = await steadily(plc, range(11, 101), seconds / 4, others=range(1, 11))
+                p99s[silent].append(times[int(len(times) * 0.99)])
+    before, during = statistics.median(p99s[0]), statistics.median(p99s[10])
+    return {"p99_ms_before": before, "p99_ms_during": during, "change_percent": (during / before - 1) * 100}
+
+
+async def steadily(plc, numbers, seconds, others):
+    """Milliseconds of each read of these devices; all are read five times a second, whatever the answers."""
+    times, tasks = [], []
+
+    async def ask(number, due):
+        try:
+            await plc.request("read", {"tags": "t0"}, device=number)
+        except PlcmqError:
+            return
+        if number in numbers:
+            times.append((time.perf_counter() - due) * 1000)
+
+    everybody = [*numbers, *others]
+    started, count = time.perf_counter(), int(5 * seconds) * len(everybody)
+    for n in range(count):
+        due = started + n / (5 * len(everybody))
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        tasks.append(asyncio.create_task(ask(everybody[n % len(everybody)], time.perf_counter())))
+    await asyncio.gather(*tasks)
+    return sorted(times)
+
+
 async def growth(seconds):
     """Processor time of a read with few and with many devices, of a ping with few and with many clients."""
     by_devices, by_clients = {}, {}
@@ -339,7 +399,8 @@ async def many_clients(seconds):
 
 
 MEASUREMENTS = {
-    found.__name__.replace("_", "-"): found for found in (idle, sample, command, growth, start, many_clients)
+    found.__name__.replace("_", "-"): found
+    for found in (idle, sample, command, isolation, growth, start, many_clients)
 }
 
 
