@@ -16,8 +16,8 @@ from plcmq.devices.simulator.plc import SimulatedPlc
 
 UNITS = range(1, 9)
 DEAD, LIVING = 8, range(1, 8)
-DELAY, TIMEOUT = 0.003, 0.3  # seconds
-ROUNDS = 120
+DELAY, TIMEOUT = 0.003, 0.5  # seconds
+ROUNDS = 200
 WRITE = 6  # function code
 LINK = {"timeout": TIMEOUT, "backoff_max": 0.5}
 
@@ -60,6 +60,7 @@ async def error_of(client, number):
     return caught.value
 
 
+@pytest.mark.slow
 async def test_with_one_of_eight_units_dead_the_others_keep_nine_tenths_of_their_rate(plant):
     async with gateway(plant) as (plc, client, units):
         stop, errors = asyncio.Event(), []
