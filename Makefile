@@ -9,7 +9,7 @@ PEERS := build/peers
 CHECKED := $(PACKAGES) tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak style format types coverage bench guard docs clean
+.PHONY: help demo test soak style format types coverage bench scale guard docs clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ coverage: $(VENV)/.dev ## tests with a report of what they did not reach
 
 bench: $(VENV)/.dev $(PEERS)/.ready ## plcmq beside its peers, in 5 minutes (ARGS="--quick", ARGS="--publish")
 	$(BIN)/python tests/bench/bench.py --peers $(PEERS) $(ARGS)
+
+scale: $(VENV)/.dev ## many devices, clients and values, and a command among polls (ARGS="sample --seconds 20")
+	$(BIN)/python tests/bench/scale.py $(ARGS)
 
 guard: $(VENV)/.dev ## fails when plcmq has become far slower than it was
 	$(BIN)/python tests/bench/guard.py
