@@ -46,20 +46,16 @@ async def test_500_clients_are_served_again_after_a_restart_of_the_broker(plant,
         await asyncio.gather(*(client.__aexit__(None, None, None) for client in clients))
 
 
-async def test_no_second_socket_when_a_broker_with_its_own_host_follows_a_killed_one(
-    plant, programs, free_address
-):
+async def test_no_second_socket_when_a_broker_with_its_own_host_follows_a_killed_one(plant, works):
     """The host elsewhere holds the PLC still: it gets it back, and the new broker's own host does not."""
     async with plant.press(1) as plc:
-        ends = at(plant, bind=free_address(), host_bind=free_address())
-        broker = await programs("serve", *ends, "--no-host")
-        await programs("host", "--broker", broker.ready["host_bind"], "--name", "north", ready=False)
-        async with connect(broker.ready["bind"]) as client:
-            await until_served(client)
-            broker.kill()
-            await broker.process.wait()
-            await programs("serve", *ends)
-            await until_served(client)
+        broker = await works.broker(in_process_host=False)
+        await works.host("north")
+        async with connect(works.bind) as client:
+            await works.until_served(client)
+            await broker.kill()
+            await works.broker()
+            await works.until_served(client)
             hosts = {h["name"]: h["endpoints"] for h in (await client.request("stats"))["hosts"]}
         assert hosts == {"local": 0, "north": 1}
         assert (plc.evidence.sockets.opened, plc.evidence.sockets.peak) == (1, 1)
