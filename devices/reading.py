@@ -66,36 +66,45 @@ class ReadJob:
 class Latest:
     """The last value of each tag that has been read, and when.
 
+    What comes in is only laid aside, and sorted when somebody asks for it: most values are never asked for
+    again.
+
     Attributes:
         writes: how often values have been forgotten.
     """
 
     def __init__(self) -> None:
         self.writes = 0
+        self._unsorted: dict[Block, tuple[Values, float]] = {}  # the last of each block, in order of time
         self._values: dict[str, Value] = {}
         self._times: dict[str, float] = {}
 
-    def put(self, values: Values, now: float, writes: int) -> None:
+    def put(self, block: Block, values: Values, now: float, writes: int) -> None:
         """Notes values, unless there was a write since they were asked for, when `writes` was as given."""
         if writes == self.writes:
-            self._values.update(values)
-            self._times.update(dict.fromkeys(values, now))
+            self._unsorted.pop(block, None)
+            self._unsorted[block] = values, now
 
     def forget(self) -> None:
         """Forgets all values: a write may have changed any of them."""
         self.writes += 1
+        self._unsorted.clear()
         self._values.clear()
         self._times.clear()
 
     def serve(self, read: ReadJob, max_age: float, now: float) -> None:
         """Gives the job every tag whose last value is young enough."""
+        for values, read_at in self._unsorted.values():
+            self._values.update(values)
+            self._times.update(dict.fromkeys(values, read_at))
+        self._unsorted.clear()
         times, young = self._times, dict[float, dict[str, Value]]()
         for name in read.missing:
             at = times.get(name)
             if at is not None and now - at <= max_age:
                 young.setdefault(at, {})[name] = self._values[name]
-        for at, values in young.items():
-            read.take(values, at)
+        for at, found in young.items():
+            read.take(found, at)
 
 
 class Round:
@@ -107,7 +116,8 @@ class Round:
     @property
     def tags(self) -> frozenset[str]:
         """The tags that somebody still waits for."""
-        return frozenset().union(*(read.missing for read in self._reads.values()))
+        missing = [read.missing for read in self._reads.values()]
+        return frozenset(missing[0]).union(*missing[1:]) if missing else frozenset()
 
     def starts(self, names: frozenset[str], now: float) -> float | None:
         """Notes that tags are about to be asked for.
@@ -136,7 +146,7 @@ class Round:
             writes: of `latest` when the block was asked for.
         """
         values, undecodable = block.decode(data)
-        latest.put(values, now, writes)
+        latest.put(block, values, now, writes)
         complete: list[ReadJob] = []
         for name, error in undecodable.items():
             complete += self.failed(frozenset((name,)), failure(Code.DEVICE_ERROR, str(error)))

@@ -30,7 +30,7 @@ class Watch:
     ttl: float  # seconds
     until: float  # when it ends unless it is renewed
     deadband: Mapping[str, float] = field(default_factory=dict)
-    told: dict[str, Value] = field(default_factory=dict)
+    told: Mapping[str, Value] = field(default_factory=dict)
     failing: dict[str, str] = field(default_factory=dict)  # tag to error code, as told
     overruns: int = 0  # not yet told
     is_new: bool = True  # nothing has been told yet
@@ -150,19 +150,19 @@ class Watches:
 def _news(
     watch: Watch, values: Mapping[str, Value], ages: Mapping[str, float], errors: Mapping[str, Any]
 ) -> Content | None:
-    told = watch.told
+    told, deadband = watch.told, watch.deadband
     changed = {
         tag: values[tag]
         for tag in watch.tags
         if tag in values and (tag not in told or told[tag] != values[tag])
     }
-    deadband = watch.deadband
     # A value that is not itself is no number, and stays so without being news.
     doubtful = [tag for tag, value in changed.items() if value != value or tag in deadband]
     for tag in doubtful:
         if tag in told and _is_no_news(told[tag], changed[tag], deadband.get(tag, 0.0)):
             del changed[tag]
-    told.update(changed)
+    if changed:  # `changed` is told, and kept as what was told: nobody changes it from here on
+        watch.told = changed if len(changed) == len(watch.tags) else {**told, **changed}
     failed = _failures(watch, values, errors) if errors or watch.failing else {}
     if not (changed or failed or watch.overruns or watch.is_new):
         return None
@@ -187,11 +187,12 @@ def _is_no_news(old: Value, new: Value, deadband: float) -> bool:
 def _failures(watch: Watch, values: Mapping[str, Value], errors: Mapping[str, Any]) -> dict[str, Any]:
     """The errors that are new; notes which tags fail."""
     failed: dict[str, Any] = {}
+    told = watch.told = dict(watch.told)
     for tag in watch.tags:
         if tag in values:
             watch.failing.pop(tag, None)
         elif tag in errors:
-            watch.told.pop(tag, None)  # so that its value is told when it can be read again
+            told.pop(tag, None)  # so that its value is told when it can be read again
             if watch.failing.get(tag) != errors[tag]["code"]:
                 watch.failing[tag] = errors[tag]["code"]
                 failed[tag] = errors[tag]

@@ -136,7 +136,7 @@ def test_a_job_that_never_began_has_only_waited():
 @pytest.mark.parametrize(("max_age", "served"), [(2.0, True), (1.0, True), (0.9, False)])
 def test_a_value_is_served_up_to_its_age(max_age, served):
     latest, one = Latest(), job(1, "t0", "t1")
-    latest.put({"t0": 7}, 10.0, 0)
+    latest.put(block("t0"), {"t0": 7}, 10.0, 0)
     latest.serve(one, max_age, 11.0)
     assert one.values == ({"t0": 7} if served else {})
     assert one.missing == ({"t1"} if served else {"t0", "t1"})
@@ -144,12 +144,12 @@ def test_a_value_is_served_up_to_its_age(max_age, served):
 
 def test_a_write_makes_all_values_old_and_those_too_that_were_asked_for_before():
     latest, one = Latest(), job(1, "t0", "t1")
-    latest.put({"t0": 7}, 10.0, latest.writes)
+    latest.put(block("t0"), {"t0": 7}, 10.0, latest.writes)
     before = latest.writes
     latest.forget()
-    latest.put({"t1": 7}, 10.0, before)
+    latest.put(block("t1"), {"t1": 7}, 10.0, before)
     latest.serve(one, 60.0, 10.0)
     assert one.values == {}
-    latest.put({"t1": 8}, 10.0, latest.writes)
+    latest.put(block("t1"), {"t1": 8}, 10.0, latest.writes)
     latest.serve(one, 60.0, 10.0)
     assert one.values == {"t1": 8}
