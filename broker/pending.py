@@ -22,6 +22,7 @@ SHARE: Final = 4  # a client may have this part of what is free
 class Pending:
     """A request that has been accepted and not yet answered."""
 
+    client: bytes  # whose request it is: the routing id of the connection
     envelope: Envelope
     id: RequestId
     codec: Codec
@@ -36,11 +37,6 @@ class Pending:
     is_read: bool = False
     is_watch: bool = False
     waits_here: bool = False  # for the journal, or for the same command that is under way
-
-    @property
-    def client(self) -> bytes:
-        """Whose request it is: the routing id of the connection."""
-        return self.envelope[0] if self.envelope else b""
 
 
 @dataclass(slots=True, eq=False)

@@ -85,7 +85,8 @@ class Router:
         except MalformedRequest as malformed:
             self.refuse(envelope, malformed)
             return
-        pending = Pending(envelope, request.id, request.codec, now, now + request.timeout)
+        client = envelope[0] if envelope else b""
+        pending = Pending(client, envelope, request.id, request.codec, now, now + request.timeout)
         self._start(pending, request, now)
 
     def refuse(self, envelope: Envelope, malformed: MalformedRequest) -> None:
@@ -124,7 +125,9 @@ class Router:
             raise failure(Code.BAD_REQUEST, "a batch cannot hold a batch")
         batch = Batch(pending, len(contents), [{}] * len(contents))
         for place, content in enumerate(contents):
-            part = Pending(pending.envelope, None, pending.codec, now, pending.deadline, batch, place)
+            part = Pending(
+                pending.client, pending.envelope, None, pending.codec, now, pending.deadline, batch, place
+            )
             try:
                 request = request_from_map(content, pending.codec, self._limits)
             except MalformedRequest as malformed:
@@ -212,6 +215,7 @@ class Router:
         match message:
             case Done():
                 self._done(message, now)
+                return
             case Pong():
                 if not self.fleet.pong(host, message.queued, now):
                     self.fleet.outbox.append((host, Again()))

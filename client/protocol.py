@@ -107,7 +107,11 @@ def decode(body: bytes) -> Any:
     Raises:
         ValueError: it is not decodable; the message says why.
     """
-    if codec_of(body) is Codec.JSON:
+    return _decode(body, codec_of(body))
+
+
+def _decode(body: bytes, codec: Codec) -> Any:
+    if codec is Codec.JSON:
         return jsontext.loads(body)
     try:
         return msgpack.unpackb(body, ext_hook=_refuse_extension)
@@ -142,13 +146,14 @@ def parse_request(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Request:
     Raises:
         MalformedRequest: it is none; with the error to reply, and the id to reply it to.
     """
+    codec = codec_of(body)
     if len(body) > limits.body_bytes:
-        raise MalformedRequest(_too_large(len(body), limits.body_bytes), None, codec_of(body))
+        raise MalformedRequest(_too_large(len(body), limits.body_bytes), None, codec)
     try:
-        content = decode(body) if body else _refuse("the message is empty")
+        content = _decode(body, codec) if body else _refuse("the message is empty")
     except ValueError as error:
-        raise MalformedRequest(_bad(str(error)), None, codec_of(body)) from error
-    return request_from_map(content, codec_of(body), limits)
+        raise MalformedRequest(_bad(str(error)), None, codec) from error
+    return request_from_map(content, codec, limits)
 
 
 def request_from_map(content: Any, codec: Codec, limits: Limits = DEFAULT_LIMITS) -> Request:
@@ -172,56 +177,39 @@ def _checked_request(content: dict[Any, Any], codec: Codec, limits: Limits) -> R
     if not content.keys() <= _FIELDS:
         unknown = next(name for name in content if name not in _FIELDS)
         _refuse(f"unknown field {unknown!r}; a request has {', '.join(sorted(_FIELDS))}")
-    action = content.get("action")
-    if not isinstance(action, str) or not action:
+    get = content.get
+    action, rqargs, version = get("action"), get("rqargs", {}), get("v", VERSION)
+    if type(action) is not str or not action:
         _refuse("`action` is missing" if action is None else "`action` must be text that is not empty")
-    rqargs = content.get("rqargs")
-    if rqargs is None and "rqargs" not in content:
-        rqargs = {}
-    elif not isinstance(rqargs, dict):
+    if type(rqargs) is not dict:
         _refuse(f"`rqargs` must be a map, not {_type_name(rqargs)}")
-    _check_content(rqargs, "rqargs", limits.depth - 1)
-    if content.get("v", VERSION) != VERSION or isinstance(content.get("v"), bool | float):
+    if rqargs:
+        _check_content(rqargs, "rqargs", limits.depth - 1)
+    if version != VERSION or type(version) is not int:
         _refuse(f"`v` must be {VERSION}, the one protocol version that this broker speaks")
-    return Request(
-        action=action,
-        rqargs=rqargs,
-        device=_name_or_number(content, "device"),
-        id=_name_or_number(content, "id"),
-        timeout=_timeout(content.get("timeout", DEFAULT_TIMEOUT)),
-        key=_key(content),
-        token=_text(content, "token"),
-        codec=codec,
-    )
-
-
-def _name_or_number(content: Mapping[Any, Any], name: str) -> str | int | None:
-    value = content.get(name)
-    if type(value) is str or type(value) is int:
-        return value
-    if value is None and name not in content:
-        return None
-    _refuse(f"`{name}` must be text or an integer, not {_type_name(value)}")
-
-
-def _text(content: Mapping[Any, Any], name: str) -> str | None:
-    value = content.get(name)
-    if type(value) is str:
-        return value
-    if value is None and name not in content:
-        return None
-    _refuse(f"`{name}` must be text, not {_type_name(value)}")
-
-
-def _key(content: Mapping[Any, Any]) -> str | None:
-    key = _text(content, "key")
+    device, request_id, key, token = get("device"), get("id"), get("key"), get("token")
+    if type(device) not in _NAMES or type(request_id) not in _NAMES:
+        _refuse_field(content, "device" if type(device) not in _NAMES else "id", "text or an integer")
+    if type(key) not in _TEXTS or type(token) not in _TEXTS:
+        _refuse_field(content, "key" if type(key) not in _TEXTS else "token", "text")
     if key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH:
         _refuse(f"`key` must have 1 to {MAX_KEY_LENGTH} characters, not {len(key)}")
-    return key
+    if None in content.values():
+        _refuse_field(content, next(name for name in content if content[name] is None), "given or left out")
+    timeout = _timeout(get("timeout", DEFAULT_TIMEOUT))
+    return Request(action, rqargs, device, request_id, timeout, key, token, codec)
+
+
+_NAMES: Final = frozenset({str, int, type(None)})
+_TEXTS: Final = frozenset({str, type(None)})
+
+
+def _refuse_field(content: Mapping[Any, Any], name: str, wanted: str) -> NoReturn:
+    _refuse(f"`{name}` must be {wanted}, not {_type_name(content[name])}")
 
 
 def _timeout(value: Any) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_TIMEOUT:
+    if (type(value) is float or type(value) is int) and 0 < value <= MAX_TIMEOUT:
         return float(value)
     _refuse(f"`timeout` must be seconds above 0 and at most {MAX_TIMEOUT:g}, not {value!r:.40}")
 
@@ -230,8 +218,6 @@ def _check_content(value: Any, path: str, depth: int) -> None:
     """Refuses what has no place in a request: deep nesting, binary, names that are not text."""
     items: Iterable[tuple[Any, Any]]
     if type(value) is dict:
-        if not all(type(name) is str for name in value):
-            _refuse(f"{path:.80}: every name must be text")
         items = value.items()
     elif type(value) is list:
         items = enumerate(value)
@@ -239,8 +225,11 @@ def _check_content(value: Any, path: str, depth: int) -> None:
         _refuse(f"{path:.80}: {_type_name(value)} has no place in a request; text must be MessagePack str")
     if depth <= 0:
         _refuse(f"{path:.80} is nested too deep")
+    name_type = str if type(value) is dict else int
     for name, item in items:
         kind = type(item)
+        if type(name) is not name_type:
+            _refuse(f"{path:.80}: every name must be text")
         if kind is int and not LEAST_INTEGER <= item <= MOST_INTEGER:
             _refuse(f"{path:.80}.{name}: a whole number has at most 64 bits")
         if kind not in _SCALARS:

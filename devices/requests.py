@@ -74,7 +74,8 @@ class CompiledProfile:
 
 def _fit_read(kind: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs, "tags", "max_age")
-    return {"tags": _tags(kind, rqargs), "max_age": _number(rqargs, "max_age", default=0.0)}
+    max_age = _number(rqargs, "max_age") if "max_age" in rqargs else 0.0
+    return {"tags": _tags(kind, rqargs), "max_age": max_age}
 
 
 def _tags(kind: CompiledProfile, rqargs: Args) -> list[str]:

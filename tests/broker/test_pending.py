@@ -9,7 +9,7 @@ from plcmq.client.protocol import Codec
 
 
 def pending(job, client=b"a", request_id=None):
-    return Pending((client, b""), request_id, Codec.JSON, 0.0, 5.0, job=job)
+    return Pending(client, (client, b""), request_id, Codec.JSON, 0.0, 5.0, job=job)
 
 
 def fill(table, client, numbers):
