@@ -21,9 +21,8 @@ LIMIT: Final = 1000  # watches of one device
 PATIENCE: Final = 5.0  # transaction timeouts that a poll may take
 TIMER_STEP: Final = 0.001  # seconds by which a loop's timer may come too early
 GOLDEN: Final = 0.6180339887498949  # its multiples, less their whole parts, are spread evenly over 0 to 1
-PHASES: Final = (
-    3600.0  # seconds over which the devices' polls are spread, so that they never come all at once
-)
+PHASES: Final = 180_000  # so many moments the devices' polls are spread over, ...
+PHASE_STEP: Final = 0.02  # ... so far apart (seconds): a few devices at once cost less than each by itself
 
 
 class Watcher:
@@ -43,7 +42,7 @@ class Watcher:
         self._finish = finish
         self._emit = emit
         self._clock = clock
-        self._watches = Watches(phase=device.id * GOLDEN % 1 * PHASES)
+        self._watches = Watches(phase=int(device.id * GOLDEN % 1 * PHASES) * PHASE_STEP)
         self._polls: dict[int, Poll] = {}  # under way, by job id
         self._last_poll = 0
         self._timer: asyncio.TimerHandle | None = None

@@ -155,8 +155,8 @@ async def test_an_action_whose_time_passes_while_it_waits_for_its_turn_sends_not
 
 
 async def test_a_pulse_is_ended_although_the_time_is_up(start_bench):
-    bench = await start_bench(Action("pulse", steps=(Pulse("start", 1.2), Write({"a": 1}))))
-    says(await bench.error(bench.submit("pulse", timeout=1.0)), Code.ACTION_FAILED, DONE)
+    bench = await start_bench(Action("pulse", steps=(Pulse("start", 0.9), Write({"a": 1}))), delay=0.3)
+    says(await bench.error(bench.submit("pulse", timeout=1.1)), Code.ACTION_FAILED, DONE)
     assert bench.plc.evidence.written["1/coil:0"] == 2
     assert bench.plc.unit.coils[0] == 0
 
