@@ -31,6 +31,7 @@ from typing import Any, Final, TypeVar
 
 from . import model
 from .matching import as_read
+from .sendable import check_scalar
 
 __all__ = ["Change", "Device", "Tag", "action"]
 
@@ -284,4 +285,5 @@ def _scalar(value: object) -> model.Scalar:
     value = value.value if isinstance(value, Enum) else value
     if not isinstance(value, bool | int | float | str):
         raise ValueError(f"{value!r} is no value of a tag")
+    check_scalar(value)
     return value

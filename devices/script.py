@@ -21,6 +21,7 @@ from typing import Final
 from ..client.errors import PlcmqError
 from .effects import AtEnd, Busy, NextStep, Raised, Returned, Said
 from .model import Script, Step, Value
+from .sendable import sendable
 
 LEAST: Final = 0.05  # seconds that code has to say what it wants next, also when the time is up
 
@@ -208,19 +209,4 @@ def _result(result: object) -> Mapping[str, object]:
         return {}
     if not isinstance(result, Mapping):
         raise TypeError(f"an action returns a map or nothing, not {type(result).__name__}")
-    _check_sendable(result)
-    return result
-
-
-def _check_sendable(value: object) -> None:
-    """Refuses what neither JSON nor MessagePack could carry to the caller."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise TypeError(f"the names in a result must be text, not {key!r:.60}")
-            _check_sendable(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _check_sendable(item)
-    elif not (value is None or isinstance(value, bool | int | float | str)):
-        raise TypeError(f"a result cannot hold {value!r:.60}")
+    return sendable(result)

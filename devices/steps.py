@@ -18,6 +18,7 @@ when its time is up is left behind.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Iterable, Mapping
 from typing import Final
 
@@ -39,6 +40,7 @@ from .effects import (
 )
 from .model import Action, ArgRef, Check, ExpectChange, Operand, Pulse, Read, Step, Tag, Value, Wait, Write
 from .performing import FINALLY_TIME, RESOLUTION, Effects, Performer
+from .sendable import plain_text, sendable
 
 __all__ = [
     "FINALLY_TIME",
@@ -255,7 +257,7 @@ class ActionRun:
         """The code ended with an exception: the failure of a step, or one of its own."""
         if error is self._first:
             return
-        told = {"type": type(error).__name__, "message": str(error)}
+        told = {"type": type(error).__name__, "message": plain_text(str(error))}
         if self._first is not None:
             if isinstance(error, Exception) and error is not self._last:
                 details = {**self._first.details, "exception": told}
@@ -264,7 +266,8 @@ class ActionRun:
         why = ": ".join(part for part in told.values() if part)
         failed = self._account.failed(why, exception=told).error
         if isinstance(error, PlcmqError):
-            failed.details["cause"] = error.to_map()
+            with contextlib.suppress(TypeError):  # its details are whatever the code has put there
+                failed.details["cause"] = sendable(error.to_map())
         self._first = failed
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 from plcmq.client.errors import Code, Outcome, failure
+from plcmq.client.protocol import Codec, decode, encode
 from plcmq.devices.device import Device, Tag, action
 from plcmq.devices.effects import Busy, NextStep, Raised
 from plcmq.devices.jobs import CANCEL
@@ -102,6 +103,22 @@ class Press(Device):
     @action
     async def returns_a_number(self) -> dict:
         return 5
+
+    @action
+    async def returns_a_huge_number(self) -> dict:
+        return {"n": 2**64}
+
+    @action
+    async def raises_half_a_surrogate_pair(self) -> dict:
+        raise LookupError("\ud800")
+
+    @action
+    async def raises_what_nobody_can_be_told(self) -> dict:
+        raise failure(Code.BAD_ARGS, "no", details={"when": time})
+
+    @action
+    async def checks_for_a_huge_number(self) -> dict:
+        await self.check(a=2**64)
 
 
 PROFILE = class_profile(Press, "tests:Press")
@@ -236,12 +253,17 @@ async def test_an_exception_is_that_request_s_failure_and_its_traceback_is_logge
         ("exits", "SystemExit: 3"),
         ("returns_nonsense", "TypeError: a result cannot hold <module 'time'"),
         ("returns_a_number", "TypeError: an action returns a map or nothing, not int"),
+        ("returns_a_huge_number", "TypeError: a whole number has at most 64 bits"),
+        ("raises_half_a_surrogate_pair", "LookupError: ?"),
+        ("raises_what_nobody_can_be_told", "no"),
+        ("checks_for_a_huge_number", "TypeError: a whole number has at most 64 bits"),
     ],
 )
 async def test_whatever_code_does_is_its_own_failure(press, name, said):
     error = await press.error(press.submit(name))
     assert error.code is Code.ACTION_FAILED
     assert said in error.message
+    assert decode(encode(Codec.MSGPACK, error.to_map())) == error.to_map()
     assert await press.result(press.submit("go")) == {"a": 7}
 
 
