@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ..client.errors import Code, PlcmqError, failure
 from .block import Block
 from .jobs import Done, Job
 from .model import Value
+
+UNSORTED: Final = 256  # blocks that may be laid aside: new plans make new blocks
 
 Values = Mapping[str, Value]
 
@@ -84,6 +87,8 @@ class Latest:
         if writes == self.writes:
             self._unsorted.pop(block, None)
             self._unsorted[block] = values, now
+            if len(self._unsorted) > UNSORTED:
+                self._sort()
 
     def forget(self) -> None:
         """Forgets all values: a write may have changed any of them."""
@@ -94,10 +99,7 @@ class Latest:
 
     def serve(self, read: ReadJob, max_age: float, now: float) -> None:
         """Gives the job every tag whose last value is young enough."""
-        for values, read_at in self._unsorted.values():
-            self._values.update(values)
-            self._times.update(dict.fromkeys(values, read_at))
-        self._unsorted.clear()
+        self._sort()
         times, young = self._times, dict[float, dict[str, Value]]()
         for name in read.missing:
             at = times.get(name)
@@ -105,6 +107,12 @@ class Latest:
                 young.setdefault(at, {})[name] = self._values[name]
         for at, found in young.items():
             read.take(found, at)
+
+    def _sort(self) -> None:
+        for values, read_at in self._unsorted.values():
+            self._values.update(values)
+            self._times.update(dict.fromkeys(values, read_at))
+        self._unsorted.clear()
 
 
 class Round:

@@ -1,5 +1,7 @@
 """Rounds of reading: every job completes exactly once, whatever the device and the callers do."""
 
+import gc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from plcmq.devices.codec import TagCodec
 from plcmq.devices.jobs import Job
 from plcmq.devices.model import Table, Tag, Type
 from plcmq.devices.planner import Span, Want, plan_reads
-from plcmq.devices.reading import Latest, ReadJob, Round
+from plcmq.devices.reading import UNSORTED, Latest, ReadJob, Round
 
 DOWN = failure(Code.DEVICE_DOWN, "down")
 NAMES = [f"t{i}" for i in range(8)]
@@ -153,3 +155,19 @@ def test_a_write_makes_all_values_old_and_those_too_that_were_asked_for_before()
     latest.put(block("t1"), {"t1": 8}, 10.0, latest.writes)
     latest.serve(one, 60.0, 10.0)
     assert one.values == {"t1": 8}
+
+
+def test_blocks_that_nobody_asks_for_again_are_not_kept():
+    latest, one = Latest(), job(1, "t0", "t1")
+    before = blocks_alive()
+    latest.put(block("t0"), {"t0": 7}, 10.0, 0)
+    for number in range(3 * UNSORTED):
+        latest.put(block("t1"), {"t1": number}, 11.0, 0)
+    assert blocks_alive() - before <= UNSORTED
+    latest.serve(one, 60.0, 12.0)
+    assert one.values == {"t0": 7, "t1": 3 * UNSORTED - 1}
+    assert one.done(12.0).result["age"] == {"t0": 2.0, "t1": 1.0}
+
+
+def blocks_alive():
+    return sum(type(thing) is Block for thing in gc.get_objects())
