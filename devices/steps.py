@@ -221,7 +221,8 @@ class ActionRun:
             return {}
         seen = {tag: self._performer.result[tag] for tag in step.tags}
         self._noted.update(seen)
-        return seen
+        # The code may change what it gets; these lists are also in the replies and among the latest values.
+        return {tag: [*value] if isinstance(value, list) else value for tag, value in seen.items()}
 
     def _find_before(self, tag: str) -> None:
         """Code cannot be looked through for what it will expect to change, so it must have read it before."""

@@ -23,6 +23,7 @@ class Press(Device):
     b = Tag("holding:1", "uint16", access="rw")
     start = Tag("coil:0", "bool", access="rw")
     door = Tag("discrete:2", "bool")
+    row = Tag("holding:50", "uint16", count=3)
 
     gate = threading.Event()  # what some actions wait for
     seen: ClassVar[list] = []  # what they have done
@@ -103,6 +104,10 @@ class Press(Device):
     @action
     async def returns_a_number(self) -> dict:
         return 5
+
+    @action
+    async def changes_what_it_has_read(self) -> dict:
+        (await self.read("row"))["row"].append(99)
 
     @action
     async def returns_a_huge_number(self) -> dict:
@@ -265,6 +270,11 @@ async def test_whatever_code_does_is_its_own_failure(press, name, said):
     assert said in error.message
     assert decode(encode(Codec.MSGPACK, error.to_map())) == error.to_map()
     assert await press.result(press.submit("go")) == {"a": 7}
+
+
+async def test_what_code_has_read_is_its_own_to_change(press):
+    await press.result(press.submit("changes_what_it_has_read"))
+    assert (await press.result(press.read("row", max_age=60)))["values"] == {"row": [0, 0, 0]}
 
 
 async def test_every_run_has_a_thread_of_its_own_which_ends_with_it(press):
