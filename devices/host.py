@@ -172,6 +172,7 @@ class DeviceHost:
         channel = await self._channels.join(device)
         known, learn = self._known(device), partial(self._learn, device)
         lock = self._locks.setdefault(device.id, DeviceLock(device.name))
+        lock.device = device.name
         self._workers[device.id] = Worker(
             device, kind, channel, lock, self._send, self.clock, known.holes, learn
         )

@@ -21,10 +21,14 @@ def random_token() -> str:
 
 
 class DeviceLock:
-    """The lock of one device; free at first. Times are monotonic seconds."""
+    """The lock of one device; free at first. Times are monotonic seconds.
+
+    Attributes:
+        device: its name, for messages.
+    """
 
     def __init__(self, device: str, new_token: Callable[[], str] = random_token) -> None:
-        self._device = device
+        self.device = device
         self._new_token = new_token
         self._token: str | None = None
         self._ends = 0.0
@@ -78,12 +82,12 @@ class DeviceLock:
         return self._ends - now
 
     def _held(self, left: float) -> PlcmqError:
-        message = f"{self._device} is locked by another client, for {left:.1f} s at most"
+        message = f"{self.device} is locked by another client, for {left:.1f} s at most"
         return self._refusal(message, {"retry_after": round(min(left, RETRY_AFTER_BUSY), 3), "left": left})
 
     def _ended(self) -> PlcmqError:
         message = (
-            f"{self._device}: the lock of this token has ended (its time was up, it was broken, or its "
+            f"{self.device}: the lock of this token has ended (its time was up, it was broken, or its "
             "device host was started anew), so others may have worked here; lock the device again"
         )
         return self._refusal(message, {"retry_after": RETRY_AFTER_BUSY, "left": 0.0})

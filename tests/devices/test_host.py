@@ -185,6 +185,14 @@ async def test_a_new_name_or_profile_needs_no_new_connection(rig, plcs):
     assert plcs[0].evidence.sockets.opened == 1
 
 
+async def test_a_lock_goes_with_its_device_by_its_new_name(rig, plcs):
+    rig.serve(form(1, plcs[0]))
+    await rig.done(rig.submit("lock", {"ttl": 60.0}))
+    rig.serve(form(1, plcs[0], name="renamed"))
+    error = await rig.error(rig.write(7))
+    assert (error.code, error.message[:18]) == (Code.LOCKED, "renamed is locked ")
+
+
 async def test_another_endpoint_is_opened_when_the_old_one_is_closed(rig, plcs):
     rig.serve(form(1, plcs[0]))
     await rig.done(rig.read())
