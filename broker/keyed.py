@@ -265,8 +265,9 @@ class KeyedCommands:
         elif keyed.job.id != job:
             keyed.joined = [pending for pending in keyed.joined if pending.job != job]
         elif keyed.joined:
-            keyed.first = keyed.joined.pop(0)
-            keyed.job.id, keyed.job.deadline = keyed.first.job, keyed.first.deadline
+            first = keyed.first = keyed.joined.pop(0)
+            keyed.job.id, keyed.job.deadline = first.job, first.deadline
+            keyed.job.client, keyed.job.token = first.client.hex(), first.token
         else:
             del self._open[keyed.id]
             if keyed.begin in self.outbox:

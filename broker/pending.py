@@ -34,6 +34,7 @@ class Pending:
     host: HostId | None = None  # None while the device is between two hosts
     device: int = 0
     name: str = ""  # of the device
+    token: str | None = None  # of the lock that its client holds
     is_read: bool = False
     is_watch: bool = False
     waits_here: bool = False  # for the journal, or for the same command that is under way

@@ -195,7 +195,7 @@ class Router:
     def _new_job(
         self, pending: Pending, device: int, action: str, args: dict[str, Any], token: str | None = None
     ) -> Job:
-        pending.job, pending.device = self._next_job, device
+        pending.job, pending.device, pending.token = self._next_job, device, token
         self._next_job += 1
         return Job(pending.job, device, action, args, pending.deadline, pending.client.hex(), token)
 

@@ -272,6 +272,18 @@ def test_a_command_whose_time_is_up_before_it_is_on_record_is_not_executed():
     assert broker.shelf.rows == {}
 
 
+def test_who_takes_over_a_command_shows_a_token_of_his_own():
+    broker = Broker()
+    broker.write(5, timeout=1, token="of the holder")
+    broker.write(5, client=b"b", timeout=20)
+    broker.now += 1.1
+    broker.router.tick(broker.now)
+    assert broker.reply()["error"]["code"] == "expired"
+    broker.journal()
+    (job,) = broker.jobs()
+    assert (job.client, job.token) == (b"b".hex(), None)
+
+
 def test_a_journal_that_fails_lets_nothing_begin_and_hides_no_result():
     broker = Broker()
     broker.write(5)
