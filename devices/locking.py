@@ -87,8 +87,8 @@ class DeviceLock:
 
     def _ended(self) -> PlcmqError:
         message = (
-            f"{self.device}: the lock of this token has ended (its time was up, it was broken, or its "
-            "device host was started anew), so others may have worked here; lock the device again"
+            f"{self.device}: the lock of this token has ended (its time was up, it was unlocked, or its "
+            "device host let go of the device), so others may have worked here; lock the device again"
         )
         return self._refusal(message, {"retry_after": RETRY_AFTER_BUSY, "left": 0.0})
 
