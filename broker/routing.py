@@ -18,6 +18,7 @@ from ..client.protocol import (
     MalformedRequest,
     Request,
     encode,
+    encode_reply,
     failure_map,
     parse_request,
     reply_map,
@@ -375,7 +376,7 @@ class Router:
         if not content["ok"]:
             self._count(content["error"]["code"])
         if pending.batch is None:
-            self._reply(pending.envelope, encode(pending.codec, reply))
+            self._reply(pending.envelope, encode_reply(pending.codec, reply))
         else:
             self._finish_part(pending.batch, pending.place, reply)
 

@@ -19,7 +19,7 @@ import select
 import time
 import warnings
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -28,7 +28,7 @@ from .aio_watch import watch_events
 from .bound import BoundDevice
 from .endpoint import DEFAULT_ENDPOINT, endpoint_of
 from .errors import BrokerUnreachable, Code, PlcmqError
-from .locked import LOCK_TTL, AsyncLockedDevice
+from .locked import LOCK_TTL, AsyncLockedDevice, lock_device
 from .protocol import DEFAULT_TIMEOUT, Codec
 from .pump import Pump
 from .replies import Reply
@@ -257,10 +257,9 @@ class AsyncConnection:
         watching = Watching(watch_args(tags, interval, deadband, ttl))
         return watch_events(watching, device, self._session, lambda message: self._begin(message, timeout))
 
-    @asynccontextmanager
-    async def lock(
+    def lock(
         self, device: str | int, ttl: float = LOCK_TTL, timeout: float | None = None
-    ) -> AsyncGenerator[AsyncLockedDevice, None]:
+    ) -> AbstractAsyncContextManager[AsyncLockedDevice]:
         """Locks a device for the time of an `async with` block: others' writes and commands are refused.
 
         Args:
@@ -271,13 +270,7 @@ class AsyncConnection:
         Raises:
             PlcmqError: `locked`: another client held it all the time.
         """
-        result = await self.request("lock", {"ttl": ttl}, device=device, timeout=timeout, retry=True)
-        locked = AsyncLockedDevice(self, device, result["token"])
-        try:
-            yield locked
-        finally:
-            with suppress(PlcmqError):
-                await locked.unlock()
+        return lock_device(self, device, ttl, timeout)
 
     async def describe(self, device: str | int) -> Any:
         """The device's profile, its tags, and its actions with JSON Schemas of their arguments."""

@@ -10,11 +10,14 @@ fail, the lock dies with its time, so nothing is raised over what the block has 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Protocol
 
 from . import calls
 from .bound import BoundDevice, Requester
+from .errors import PlcmqError
 from .retry import Retry
 
 LOCK_TTL: Final = 30.0  # seconds that a lock lives unless it is renewed
@@ -98,3 +101,34 @@ class AsyncLockedDevice(BoundDevice):
     async def unlock(self) -> None:
         """Ends the lock; does nothing if it has ended."""
         await self.request("unlock")
+
+
+@asynccontextmanager
+async def lock_device(
+    connection: Requester, device: str | int, ttl: float, timeout: float | None
+) -> AsyncGenerator[AsyncLockedDevice, None]:
+    """Locks a device for the time of an `async with` block (see `AsyncConnection.lock`)."""
+    asking = connection.request("lock", {"ttl": ttl}, device=device, timeout=timeout, retry=True)
+    taking = asyncio.ensure_future(asking)
+    try:
+        # Whoever is cancelled while he waits may have the lock in the next moment.
+        result = await asyncio.shield(taking)
+    except asyncio.CancelledError:
+        _unwanted.add(giving_back := asyncio.ensure_future(_give_back(connection, device, taking)))
+        giving_back.add_done_callback(_unwanted.discard)
+        raise
+    locked = AsyncLockedDevice(connection, device, result["token"])
+    try:
+        yield locked
+    finally:
+        with suppress(PlcmqError):
+            await locked.unlock()
+
+
+_unwanted: Final[set[asyncio.Future[None]]] = set()  # locks that are given back; the loop alone keeps no task
+
+
+async def _give_back(connection: Requester, device: str | int, taking: asyncio.Future[Any]) -> None:
+    """Ends a lock that nobody wants any more, should it be granted."""
+    with suppress(PlcmqError):
+        await AsyncLockedDevice(connection, device, (await taking)["token"]).unlock()

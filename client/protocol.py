@@ -298,6 +298,15 @@ def reply_map(
     return reply
 
 
+def encode_reply(codec: Codec, reply: Mapping[str, Any]) -> bytes:
+    """The reply as bytes; an `internal` error in its place where it holds what the codec cannot carry."""
+    try:
+        return encode(codec, reply)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        why = failure(Code.INTERNAL, f"the reply cannot be put into {codec.value}: {error}")
+        return encode(codec, failure_map(reply.get("id"), why))
+
+
 def success_map(request_id: RequestId, result: Any, elapsed: Elapsed) -> dict[str, Any]:
     """The reply of a request that succeeded."""
     return reply_map(request_id, {"ok": True, "result": result}, elapsed)

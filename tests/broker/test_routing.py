@@ -92,6 +92,13 @@ def test_locking_changes_nothing_at_the_device_whatever_becomes_of_it(plant):
     assert plant.error()["outcome"] == "not_executed"
 
 
+def test_a_result_that_cannot_be_encoded_is_answered_all_the_same(plant):
+    plant.ask(READ)
+    (job,) = plant.jobs()
+    plant.done(job, result={"values": {"temp": object()}})
+    assert plant.error()["code"] == "internal"
+
+
 def test_stats_tell_how_much_is_on_its_way_and_for_whom(plant):
     plant.ask(READ)
     plant.ask({**WRITE, "id": 9}, client=b"other")

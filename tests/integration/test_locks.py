@@ -52,6 +52,19 @@ async def test_who_waits_for_a_lock_gets_it_when_it_is_free(press, plant):
         assert await client.read("press-1", "nok_limit") == 4
 
 
+async def test_a_lock_whose_caller_was_cancelled_is_given_back(press, plant):
+    _plc, client = press
+    async with plant.client() as other, other.lock("press-1") as holder:
+        waiting = asyncio.create_task(client.lock("press-1", timeout=20).__aenter__())
+        while "locked" not in (await other.ask("stats"))["errors"]:
+            await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+        await holder.unlock()
+        await other.request("write", {"values": {"nok_limit": 7}}, device="press-1", retry=True, timeout=15)
+
+
 async def test_a_lock_that_was_not_renewed_is_gone(press, plant):
     _plc, client = press
     lock = await client.request("lock", {"ttl": 0.05}, device="press-1")
