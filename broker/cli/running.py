@@ -20,7 +20,7 @@ from rich.text import Text
 
 # Allocations before a collection of the young; collections before one of the older, and of all. The defaults
 # are for scripts: with a thousand devices the collector took a quarter of a core.
-_GC_THRESHOLDS = (10_000, 10, 10)
+_GC_THRESHOLDS = (20_000, 20, 50)
 _LEVEL_STYLES = {logging.DEBUG: "dim", logging.WARNING: "yellow", logging.ERROR: "bold red"}
 
 
