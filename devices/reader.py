@@ -33,7 +33,7 @@ from .retrying import while_busy
 from .turns import Lane
 
 QUEUE_LIMIT: Final = 1024  # reads that may wait for one device
-PLAN_CACHE: Final = 256  # plans kept, one for each set of tags
+PLAN_CACHE: Final = 64  # plans kept, one for each set of tags
 Complete = Callable[[list[ReadJob]], None]
 Learn = Callable[[frozenset[Hole]], None]
 ILLEGAL_ADDRESS: Final = 2  # Modbus exception: no such data address

@@ -19,7 +19,7 @@ from .block import Block
 from .jobs import Done, Job
 from .model import Value
 
-UNSORTED: Final = 256  # blocks that may be laid aside: new plans make new blocks
+UNSORTED: Final = 32  # blocks that may be laid aside: new plans make new blocks
 
 Values = Mapping[str, Value]
 
