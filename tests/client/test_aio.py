@@ -277,7 +277,9 @@ def test_every_loop_has_connections_of_its_own(fake_broker: Any) -> None:
 
 
 async def test_a_quiet_tick_finds_no_missed_edge(fake_broker: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("plcmq.client.aio._TICK", 0.001)
+    monkeypatch.setattr(
+        "plcmq.client.aio._TICK", 0.02
+    )  # a reply that comes just between its two looks is none
     async with connect(fake_broker.endpoint) as plc:
         for number in range(200):
             assert (await plc.request("echo", {"n": number}))["rqargs"] == {"n": number}
