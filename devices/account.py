@@ -113,7 +113,7 @@ class Account:
     def by_cause(self, error: PlcmqError) -> StepFailed:
         """The failure of an effect that changed nothing itself."""
         if not self.is_clean:
-            return self.failed(error.message, cause=error.to_map())
+            return self.failed(error.message, self.unmet, cause=error.to_map())
         return StepFailed(error if error.outcome is self.outcome else self.restated(error, error.details))
 
     def failed(self, why: str, unmet: Unmet | None = None, **details: Any) -> StepFailed:

@@ -23,7 +23,7 @@ def expired(device: str) -> PlcmqError:
 
 def no_answer(device: str) -> PlcmqError:
     """The caller's time was up while the device was being read."""
-    return failure(Code.TIMEOUT, f"{device}: no answer within the request's time; nothing was changed")
+    return failure(Code.TIMEOUT, f"{device}: no answer within the request's time")
 
 
 def cancelled(device: str) -> PlcmqError:

@@ -261,6 +261,21 @@ def test_a_wait_ends_at_its_timeout_after_one_last_look():
     assert isinstance(plc.log[-1], ReadTags)
 
 
+def test_a_wait_whose_read_fails_tells_what_it_was_waiting_for():
+    steps = (Write({"go": 1}), Wait({"state": "running"}, timeout=9.0, poll=0.1))
+    plc = Plc({"state": "idle"}, errors={2: DOWN})
+    error = plc.run(ActionRun(Action("go", steps=steps), {}, 10.0, TAGS))
+    assert (error.code, error.outcome) == (Code.ACTION_FAILED, DONE)
+    assert error.details == {
+        "step": {"index": 2, "kind": "wait"},
+        "done": [{"go": 1}],
+        "tag": "state",
+        "expected": "running",
+        "actual": "idle",
+        "cause": DOWN.to_map(),
+    }
+
+
 def test_fail_if_ends_a_wait_at_once_and_before_its_conditions():
     plc = Plc({"running": True, "state": "fault"})
     error = plc.run(act(Write({"a": 1}), Wait({"running": True}, fail_if={"alarm": True, "state": 2})))
