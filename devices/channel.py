@@ -294,6 +294,7 @@ class Channel:
             payload = await link.transact(unit, transaction, patience)
         except asyncio.CancelledError:
             self._gate.turns.held = link.abandoned
+            self._completed(time.monotonic())  # it may have been answered in the same moment
             raise
         except (ExceptionReply, BadReply, NoReply) as error:
             self._failed(error, link, unit, started, patience)
@@ -356,6 +357,10 @@ class Channel:
             self._upkeep.missed(link, unit, now, self.settings.timeout)
         self._completed(now)
         self._gate.pump()
+
+    def answered_late(self) -> None:
+        """A reply came to a request that had been given up: the device's pause begins only now."""
+        self._completed(time.monotonic())
 
     def is_busy(self) -> bool:
         """Whether anybody has or wants a turn."""

@@ -62,6 +62,7 @@ class Link(asyncio.Protocol):
         first_id: int = 1,
         on_lost: Callable[[], None] | None = None,
         on_settled: Settled | None = None,
+        on_late: Callable[[], None] | None = None,
     ) -> None:
         self.any_unit = any_unit
         self.bytes_sent = self.bytes_received = self.strays = self.requests = 0
@@ -77,6 +78,7 @@ class Link(asyncio.Protocol):
         self._reason = "not connected"  # why nothing can be sent; empty while something can
         self._on_lost = on_lost
         self._on_settled = on_settled
+        self._on_late = on_late
 
     @classmethod
     async def open(
@@ -88,6 +90,7 @@ class Link(asyncio.Protocol):
         first_id: int = 1,
         on_lost: Callable[[], None] | None = None,
         on_settled: Settled | None = None,
+        on_late: Callable[[], None] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> Link:
         """Connects.
@@ -100,12 +103,15 @@ class Link(asyncio.Protocol):
             on_lost: called once, as soon as the connection is known to be useless (`reason` tells why),
                 unless `close` was first.
             on_settled: called with the unit and whether it answered when an abandoned request has ended.
+            on_late: called when a request has been answered after its time was up.
             tls: for Modbus Security (port 802).
 
         Raises:
             NotSent: it did not work; no socket is left behind.
         """
-        link = cls(any_unit=any_unit, first_id=first_id, on_lost=on_lost, on_settled=on_settled)
+        link = cls(
+            any_unit=any_unit, first_id=first_id, on_lost=on_lost, on_settled=on_settled, on_late=on_late
+        )
         name = endpoint.host if tls else None
         try:
             async with asyncio.timeout(connect_timeout):
@@ -253,6 +259,8 @@ class Link(asyncio.Protocol):
         if pending is None:
             if number in self._unanswered:
                 del self._unanswered[number]
+                if self._on_late is not None:
+                    self._on_late()
             else:
                 self.strays += 1
             return

@@ -42,6 +42,9 @@ class Owner(Place, Protocol):
     def settled(self, unit: int, answered: bool) -> None:
         """A request whose caller had gone has ended."""
 
+    def answered_late(self) -> None:
+        """A reply came to a request that had been given up."""
+
     def is_busy(self) -> bool:
         """Whether anybody has or wants a turn."""
 
@@ -208,6 +211,7 @@ class Upkeep:
                 first_id=self._next_id,
                 on_lost=self._lost,
                 on_settled=self._owner.settled,
+                on_late=self._owner.answered_late,
                 tls=self._tls,
             )
         except NotSent as error:

@@ -140,8 +140,8 @@ class Connection(asyncio.Protocol):
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
             self._replied = self.peer.active = self._time()
+            self._transport.write(data)
 
     def _queue(self, transaction: int, unit: int, pdu: bytes, now: float) -> None:
         if transaction != self._last and any(transaction == other.transaction for other in self._line):

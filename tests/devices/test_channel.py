@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from plcmq.devices.channel import Channel, Lane
+from plcmq.devices.link import Link
 from plcmq.devices.linkerrors import BadReply, Down, ExceptionReply, LinkError, NoReply, NotSent
 from plcmq.devices.modbus import read, write_register
 from plcmq.devices.model import LinkSettings, State, Table
@@ -230,6 +231,54 @@ async def test_the_gap_between_requests_counts_from_the_end_of_one_to_the_start_
     await asyncio.gather(two_in_one_turn(), two_in_one_turn(), one.read(), one.write())
     assert len(at) == 6
     assert min(b - a for a, b in itertools.pairwise(at)) >= 20 * MS
+
+
+async def test_the_gap_counts_from_a_reply_whose_caller_left_in_the_same_moment(
+    plc: Any, watch: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[float] = []
+    received: list[float] = []
+
+    def take(link: Link, data: bytes) -> None:
+        take_in(link, data)
+        received.append(time.monotonic())
+        hasty.cancel()
+
+    async def note(request: Any) -> bytes:
+        sent.append(time.monotonic())
+        return bytes(request.good())
+
+    take_in = Link.data_received
+    monkeypatch.setattr(Link, "data_received", take)
+    plc.answer = note
+    one = watch(request_gap=50 * MS)
+    hasty = asyncio.create_task(one.read())
+    with pytest.raises(asyncio.CancelledError):
+        await hasty
+    await one.read()
+    assert sent[1] - received[0] >= 50 * MS
+
+
+async def test_the_gap_counts_from_a_late_reply_too(plc: Any, watch: Open) -> None:
+    given_up, late = asyncio.Event(), 0.0
+    sent: list[float] = []
+
+    async def first_late(request: Any) -> bytes:
+        nonlocal late
+        sent.append(time.monotonic())
+        if len(sent) == 1:
+            await given_up.wait()
+            await asyncio.sleep(50 * MS)
+            late = time.monotonic()
+        return bytes(request.good())
+
+    plc.answer = first_late
+    one = watch(units=(1, 2), request_gap=100 * MS)
+    with pytest.raises(NoReply):
+        await one.read()
+    given_up.set()
+    await one.read(2, 2)
+    assert sent[1] - late >= 100 * MS
 
 
 async def test_the_first_request_waits_for_the_connect_delay(plc: Any, watch: Open) -> None:
