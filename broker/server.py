@@ -156,16 +156,19 @@ class Server:
             )
             return
         for message in messages:
-            try:
-                self.router.from_host(host, message, now)
-            except Exception:  # the boundary of one message: a host's nonsense shall not cost the others
-                logger.exception("a message of a device host could not be dealt with")
+            self._take(host, message, now)
 
     def _from_local_host(self, message: FromHost) -> None:
-        self.router.from_host(LOCAL, message, time.monotonic())
+        self._take(LOCAL, message, time.monotonic())
         if len(self.router.replies) >= EARLY:
             self._send_to_clients()
         self.flush_soon()
+
+    def _take(self, host: HostId, message: FromHost, now: float) -> None:
+        try:
+            self.router.from_host(host, message, now)
+        except Exception:  # the boundary of one message: a host's nonsense shall not cost the others
+            logger.exception("a message of a device host could not be dealt with")
 
     def _tick(self) -> None:
         self._tick_timer = self._loop.call_later(TICK, self._tick)

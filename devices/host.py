@@ -149,24 +149,31 @@ class DeviceHost:
 
     async def _bring_about(self, device_id: int) -> None:
         """Makes one device be as it is wanted, also if that changes meanwhile."""
-        while not same(self._wanted.get(device_id), self._present.get(device_id)):
-            async with self._building:
-                await asyncio.sleep(0)
-                definition = self._wanted.get(device_id)
-                new = self._compiled(device_id, definition) if definition else None
-            await self._stop(device_id, new[0].endpoint if new else None)
-            if definition is None:
-                self._present.pop(device_id, None)
-                self._states.pop(device_id, None)
-                self._learned.pop(device_id, None)
-                self._locks.pop(device_id, None)
-                self._send(Released([device_id]))
-                continue
-            if new is not None:
-                await self._start(*new)
-            self._present[device_id] = definition
+        try:
+            while not same(self._wanted.get(device_id), self._present.get(device_id)):
+                await self._bring_nearer(device_id)
+        except Exception as error:  # the boundary of one device: its end must not be waited for in vain
+            logger.exception("device %d cannot be served", device_id)
+            self._note_unfit(device_id, error)
         del self._changing[device_id]
         self._submit_held(self._held.pop(device_id, []))
+
+    async def _bring_nearer(self, device_id: int) -> None:
+        async with self._building:
+            await asyncio.sleep(0)
+            definition = self._wanted.get(device_id)
+            new = self._compiled(device_id, definition) if definition else None
+        await self._stop(device_id, new[0].endpoint if new else None)
+        if definition is None:
+            self._present.pop(device_id, None)
+            self._states.pop(device_id, None)
+            self._learned.pop(device_id, None)
+            self._locks.pop(device_id, None)
+            self._send(Released([device_id]))
+            return
+        self._present[device_id] = definition
+        if new is not None:
+            await self._start(*new)
 
     async def _start(self, device: Device, kind: CompiledProfile) -> None:
         channel = await self._channels.join(device)
@@ -200,13 +207,14 @@ class DeviceHost:
         try:
             device = compile_device(definition[0])
             return device, self._kind(device.profile, definition[1])
-        except (
-            Exception
-        ) as error:  # the boundary of one definition: it must not keep others from being served
+        except Exception as error:  # the boundary of one definition: it must not keep others waiting
             logger.exception("device %d cannot be served", device_id)
-            self._unfit[device_id] = str(error)
-            self._note_state(device_id, State.DOWN, f"cannot be served: {error}")
+            self._note_unfit(device_id, error)
             return None
+
+    def _note_unfit(self, device_id: int, error: Exception) -> None:
+        self._unfit[device_id] = str(error)
+        self._note_state(device_id, State.DOWN, f"cannot be served: {error}")
 
     def _kind(self, name: str, form: Form) -> CompiledProfile:
         known = self._kinds.get(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from unittest.mock import Mock
 
 import pytest
 import zmq
@@ -19,6 +20,7 @@ from plcmq.devices.jobs import (
     Job,
     Ping,
     Pong,
+    Release,
 )
 
 READ = {"device": "press-1", "action": "read", "rqargs": {"tags": "temp"}}
@@ -161,6 +163,19 @@ async def test_a_fault_of_our_own_is_told_and_costs_the_others_nothing(bench, mo
     assert (error["code"], error["outcome"]) == ("internal", "unknown")
     assert error["details"]["reference"] in caplog.text
     assert (await client.reply())["id"] == "next"
+
+
+async def test_a_fault_of_our_own_with_a_hosts_message_is_logged_and_costs_the_others_nothing(
+    bench, monkeypatch, caplog
+):
+    host = bench.server.add_local_host("here")
+    with monkeypatch.context() as patch:
+        patch.setattr(Router, "from_host", Mock(side_effect=RuntimeError("a bug")))
+        host.release(Release([99]))  # it says `Released` at once
+    assert "RuntimeError: a bug" in caplog.text
+    client = bench.client()
+    client.ask(PING)
+    assert (await client.reply())["ok"]
 
 
 # --- hosts ------------------------------------------------------------------------------------------

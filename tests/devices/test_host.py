@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
+from unittest.mock import Mock
 
 import pytest
 from plcmq.client.errors import Code, Outcome
+from plcmq.devices import host
 from plcmq.devices.commander import CLOSING_TIME
 from plcmq.devices.host import DeviceHost
 from plcmq.devices.jobs import CANCEL, LETTING_GO, DeviceState, Done, Job, Release, Released, Serve
@@ -259,6 +261,18 @@ async def test_a_definition_that_is_of_no_use_is_told_and_keeps_nobody_from_bein
     assert State.DOWN in [m.state for m in rig.said if isinstance(m, DeviceState) and m.device == 1]
     assert "cannot be served" in caplog.text
     rig.serve(form(1, plcs[0]))
+    assert (await rig.done(rig.read(1))).error is None
+
+
+async def test_a_device_that_cannot_be_set_up_is_told_and_can_be_defined_anew(rig, plcs, caplog, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(host, "Worker", Mock(side_effect=RuntimeError("no room")))
+        rig.serve(form(1, plcs[0]))
+        error = await rig.error(rig.read(1))
+    assert (error.code, error.outcome) == (Code.DEVICE_DOWN, Outcome.NOT_EXECUTED)
+    assert error.message == "device 1 cannot be served: no room"
+    assert "RuntimeError" in caplog.text
+    rig.serve(form(1, plcs[0], name="renamed"))
     assert (await rig.done(rig.read(1))).error is None
 
 
