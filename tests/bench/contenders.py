@@ -19,12 +19,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
-import uvloop
 import zmq
 from plcmq.broker.registry import Registry
 from plcmq.client.protocol import Elapsed, encode, parse_request, success_map
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.site.load import parse_site
+from timing import run_plc
 
 TAGS = 100  # of each device, in neighbouring registers
 SLOW = 0.005  # seconds that the slow PLC takes for a request
@@ -159,7 +159,7 @@ def _serve_plc(pipe, delay):
             pipe.send(simulated.port)
             await ended.wait()
 
-    uvloop.run(run())
+    run_plc(run(), delay)
 
 
 @contextmanager

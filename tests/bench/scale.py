@@ -24,13 +24,13 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import psutil
-import uvloop
 import zmq
 from plcmq.broker.registry import Registry
 from plcmq.client import PlcmqError, connect
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.simulator.silence import Blackhole
 from plcmq.devices.site.content import SiteContent
+from timing import run_plc
 
 TAGS = 100  # float tags of each device
 CLIENTS_APIECE = 1000  # clients of one process
@@ -61,7 +61,7 @@ def simulated(pipe, count, delay, living):
                     plc.unit.holding.data[: len(values)] = values
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    uvloop.run(run())
+    run_plc(run(), delay)
 
 
 def silence(pipe, plcs, holes):
