@@ -164,7 +164,7 @@ class Server:
             self._send_to_clients()
         self.flush_soon()
 
-    def _take(self, host: HostId, message: FromHost, now: float) -> None:
+    def _take(self, host: HostId, message: Message, now: float) -> None:
         try:
             self.router.from_host(host, message, now)
         except Exception:  # the boundary of one message: a host's nonsense shall not cost the others
