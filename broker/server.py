@@ -2,9 +2,9 @@
 
 Strategy: a thin shell around `Router`. When a socket's descriptor wakes us, everything that waits is read
 and routed; then all replies and all messages to hosts leave. There is no task and no future for a message.
-The descriptors are edge-triggered, so after every send the socket is looked at again; a slow tick looks as
-well, and counts what it finds (`missed_edges`, which stays 0). What a client does not read waits in the
-backlog: ZeroMQ wakes us when it has room again.
+The descriptors are edge-triggered, and a send may take an edge away, so a socket is looked at after it was
+sent on; a slow tick looks as well, and counts what it finds (`missed_edges`, which stays 0). What a client
+does not read waits in the backlog: ZeroMQ wakes us when it has room again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import zmq
 
 from ..client.errors import Code, failure
 from ..client.protocol import DEFAULT_LIMITS, Codec, MalformedRequest, codec_of
-from ..client.transport import Receiver, ZmqSocket, is_readable
+from ..client.transport import Receiver, ZmqSocket, is_readable, plain_send
 from ..devices.host import DeviceHost
 from ..devices.hostwire import Message, NoHostMessage, pack, unpack
 from ..devices.jobs import FromHost, Hello, Job, Release, Serve, ToHost
@@ -62,8 +62,8 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._receive_front = Receiver(front, DEFAULT_LIMITS.frames + 1).receive
         self._receive_back = Receiver(back).receive
-        # The socket's own `send` does nothing more for plain bytes, and takes three times as long.
-        self.delivery = Delivery(super(zmq.Socket, front).send, self._note)
+        self.delivery = Delivery(plain_send(front), self._note)
+        self._unseen: set[ZmqSocket] = set()  # sent on, and not looked at since
         self._read: set[ZmqSocket] = set()  # since the last tick
         self._poll = select.poll()
         self._flush_due = False
@@ -209,23 +209,26 @@ class Server:
             self._awaited[1].set()
 
     def _look_for_input(self) -> None:
-        if is_readable(self._front):
-            self._loop.call_soon(self._drain_front)
-        if is_readable(self._back):
-            self._loop.call_soon(self._drain_back)
+        for socket in self._unseen:
+            if is_readable(socket):
+                self._loop.call_soon(self._drain_front if socket is self._front else self._drain_back)
+        self._unseen.clear()
 
     def _send_to_clients(self) -> None:
         router, delivery = self.router, self.delivery
         if router.replies:
             replies, router.replies = router.replies, []
             delivery.send_replies(replies)
+            self._unseen.add(self._front)
         if router.watches.events:
             events, router.watches.events = router.watches.events, []
             delivery.send_events(events)
+            self._unseen.add(self._front)
         while delivery.gone:
             router.client_gone(delivery.gone.pop())
 
     def _resend(self) -> None:
+        self._unseen.add(self._front)
         if self.delivery.resend() or self.delivery.gone:
             self.flush_soon()
         self.router.overview.unread = self.delivery.backlog.messages
@@ -254,6 +257,7 @@ class Server:
                 host.release(message)
 
     def _send_to_host(self, host: HostId, messages: list[Message]) -> None:
+        self._unseen.add(self._back)
         try:
             self._back.send(host, _SEND_MORE)
             self._back.send(pack(messages), _SEND)

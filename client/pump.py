@@ -8,13 +8,21 @@ that could be sent, or says that it wants to go on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Final, Generic
 
 import zmq
 
 from .session import Call, Session, Waiter
-from .transport import Receiver, SharedContext, ZmqSocket, connect_dealer, has_news, is_readable, is_writable
+from .transport import (
+    Receiver,
+    SharedContext,
+    ZmqSocket,
+    connect_dealer,
+    has_news,
+    is_readable,
+    is_writable,
+    plain_send,
+)
 
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 
@@ -44,7 +52,7 @@ class Pump(Generic[Waiter]):
             context.release()
             raise
         self.fd = int(self._socket.fileno())
-        self._send: Callable[[bytes, int], object] = self._socket.send
+        self._send = plain_send(self._socket)
         self._receive = Receiver(self._socket).receive
 
     def send_waiting(self) -> None:

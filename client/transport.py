@@ -107,6 +107,12 @@ def bound_endpoint(socket: ZmqSocket) -> str:
     return socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
 
 
+def plain_send(socket: ZmqSocket) -> Callable[[bytes, int], object]:
+    """What sends a frame, with flags. The socket's `send` does no more for bytes, in three times the time."""
+    send: Callable[[bytes, int], object] = super(zmq.Socket, socket).send
+    return send
+
+
 def is_readable(socket: ZmqSocket) -> bool:
     """Whether a message waits. Looks at ZeroMQ's own state, which the file descriptor only hints at."""
     return bool(int(socket.get(_EVENTS)) & _POLLIN)

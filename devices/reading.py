@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..client.errors import Code, PlcmqError, failure
 from .block import Block
 from .jobs import Done, Job
+from .layout import UndecodableValue
 from .model import Value
 
 UNSORTED: Final = 32  # blocks that may be laid aside: new plans make new blocks
@@ -66,6 +67,14 @@ class ReadJob:
         self.errors.update(dict.fromkeys(names, error))
 
 
+class _Reply(NamedTuple):
+    """What a block was read to be."""
+
+    values: Values
+    read_at: float
+    data: bytes
+
+
 class Latest:
     """The last value of each tag that has been read, and when.
 
@@ -78,17 +87,30 @@ class Latest:
 
     def __init__(self) -> None:
         self.writes = 0
-        self._unsorted: dict[Block, tuple[Values, float]] = {}  # the last of each block, in order of time
+        self._unsorted: dict[Block, _Reply] = {}  # the last of each block, in order of time
         self._values: dict[str, Value] = {}
         self._times: dict[str, float] = {}
 
-    def put(self, block: Block, values: Values, now: float, writes: int) -> None:
-        """Notes values, unless there was a write since they were asked for, when `writes` was as given."""
+    def put(self, block: Block, values: Values, now: float, writes: int, data: bytes = b"") -> None:
+        """Notes values, unless there was a write since they were asked for, when `writes` was as given.
+
+        Args:
+            block: what was asked for.
+            values: of its tags.
+            now: when the reply came.
+            writes: of this, when it was asked for.
+            data: the payload, if the values are all that it says.
+        """
         if writes == self.writes:
             self._unsorted.pop(block, None)
-            self._unsorted[block] = values, now
+            self._unsorted[block] = _Reply(values, now, data)
             if len(self._unsorted) > UNSORTED:
                 self._sort()
+
+    def again(self, block: Block, data: bytes) -> Values | None:
+        """The block's values if the payload is the same as last time; most are."""
+        last = self._unsorted.get(block)
+        return last.values if last is not None and last.data == data else None
 
     def forget(self) -> None:
         """Forgets all values: a write may have changed any of them."""
@@ -109,9 +131,9 @@ class Latest:
             read.take(found, at)
 
     def _sort(self) -> None:
-        for values, read_at in self._unsorted.values():
-            self._values.update(values)
-            self._times.update(dict.fromkeys(values, read_at))
+        for reply in self._unsorted.values():
+            self._values.update(reply.values)
+            self._times.update(dict.fromkeys(reply.values, reply.read_at))
         self._unsorted.clear()
 
 
@@ -153,8 +175,10 @@ class Round:
             now: when the reply came.
             writes: of `latest` when the block was asked for.
         """
-        values, undecodable = block.decode(data)
-        latest.put(block, values, now, writes)
+        values, undecodable = latest.again(block, data), dict[str, UndecodableValue]()
+        if values is None:
+            values, undecodable = block.decode(data)
+        latest.put(block, values, now, writes, b"" if undecodable else data)
         complete: list[ReadJob] = []
         for name, error in undecodable.items():
             complete += self.failed(frozenset((name,)), failure(Code.DEVICE_ERROR, str(error)))

@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ..client.errors import PlcmqError
 from .model import Value
+
+_NOTHING: Final = object()  # equal to no value
 
 Content = dict[str, Any]
 """What an event says: `values`, `age`, `errors` and `overruns` where there are any; or `ended`."""
@@ -141,7 +143,10 @@ class Watches:
         events = []
         for watch in poll.watches:
             watch.polling = False
-            content = _news(watch, values, found.get("age", {}), errors)
+            mine = values
+            if len(watch.tags) < len(poll.tags):  # it is polled together with others
+                mine = {tag: values[tag] for tag in watch.tags if tag in values}
+            content = _news(watch, mine, found.get("age", {}), errors)
             if content is not None:
                 events.append((watch, content))
         return events
@@ -151,11 +156,10 @@ def _news(
     watch: Watch, values: Mapping[str, Value], ages: Mapping[str, float], errors: Mapping[str, Any]
 ) -> Content | None:
     told, deadband = watch.told, watch.deadband
-    changed = {
-        tag: values[tag]
-        for tag in watch.tags
-        if tag in values and (tag not in told or told[tag] != values[tag])
-    }
+    before = told.get
+    changed: dict[str, Value] = {}
+    if values != told:
+        changed = {tag: value for tag, value in values.items() if before(tag, _NOTHING) != value}
     # A value that is not itself is no number, and stays so without being news.
     doubtful = [tag for tag, value in changed.items() if value != value or tag in deadband]
     for tag in doubtful:

@@ -157,6 +157,29 @@ def test_a_write_makes_all_values_old_and_those_too_that_were_asked_for_before()
     assert one.values == {"t1": 8}
 
 
+def test_a_payload_that_has_not_changed_is_not_decoded_again_until_a_write():
+    latest, one = Latest(), block("t0")
+    values = []
+    for _ in range(3):
+        reading = job(1, "t0")
+        Round([reading]).filled(one, b"\0\7", latest, 1.0, latest.writes)
+        values.append(reading.values)
+        if len(values) == 2:
+            latest.forget()
+    assert values == [{"t0": 7}] * 3
+    assert values[0] is values[1]
+    assert values[1] is not values[2]
+
+
+def test_a_payload_that_says_more_than_values_is_decoded_each_time():
+    latest = Latest()
+    joint = Block(Span(Table.HOLDING, 0, 31, (want("t0"), want("bcd"))), CODECS)
+    for _ in range(2):
+        mixed = job(1, "bcd", "t0")
+        Round([mixed]).filled(joint, b"\0\0" * 30 + b"\xff\xff", latest, 1.0, 0)
+        assert mixed.errors["bcd"].code == Code.DEVICE_ERROR
+
+
 def test_blocks_that_nobody_asks_for_again_are_not_kept():
     latest, one = Latest(), job(1, "t0", "t1")
     before = blocks_alive()

@@ -41,6 +41,14 @@ def test_later_events_hold_what_has_changed():
     assert tell(watches, poll, a=1, b=3) == [{"values": {"b": 3}, "age": {"b": 0.1}}]
 
 
+def test_watches_that_are_polled_together_hear_only_of_their_own_tags():
+    watches, poll = watched("a", "b")
+    tell(watches, poll, a=1, b=2)
+    tell(watches, watches.add("w2", args("c"), 100.2), c=1)
+    (poll,) = watches.due(101.0)
+    assert tell(watches, poll, c=3) == [{"values": {"c": 3}, "age": {"c": 0.1}}]
+
+
 def test_where_nothing_has_changed_nothing_is_told():
     watches, poll = watched("a")
     tell(watches, poll, a=math.nan)
