@@ -140,7 +140,7 @@ class AsyncConnection:
             (await self._exchange({"action": "ping"}, self._connect_timeout, 0.0)).value()
         except BaseException as error:
             await self.close()
-            if isinstance(error, PlcmqError) and error.code is Code.TIMEOUT:
+            if isinstance(error, PlcmqError) and error.code in (Code.TIMEOUT, Code.NO_HOST):
                 raise BrokerUnreachable(self.endpoint, self._connect_timeout) from None
             raise
 

@@ -3,6 +3,9 @@
 Strategy: never blocks. The socket's file descriptor is edge-triggered, and every look at the socket may
 swallow the edge of something else: an `exchange` goes on until there is nothing to read and nothing
 that could be sent, or says that it wants to go on.
+
+A socket that could not be written to has no connection, unless it is full of what the other side does not
+read. So where little is in flight, nobody has to wait for an answer that cannot come any more.
 """
 
 from __future__ import annotations
@@ -14,17 +17,19 @@ import zmq
 
 from .session import Call, Session, Waiter
 from .transport import (
+    CLIENT,
     Receiver,
     SharedContext,
     ZmqSocket,
     connect_dealer,
-    has_news,
     is_readable,
     is_writable,
+    look,
     plain_send,
 )
 
 _NOBLOCK: Final = int(zmq.NOBLOCK)
+_FEW: Final = CLIENT.queue // 2  # requests in flight, with which no queue can be full
 
 
 class Pump(Generic[Waiter]):
@@ -81,8 +86,14 @@ class Pump(Generic[Waiter]):
             self.send_waiting()
             if self._receive_waiting(settled, most - len(settled)):
                 return settled, False
-            # Reading also takes in the news that a connection stands; only then is there something to send.
-            if not self.session.has_unsent or not has_news(self._socket):
+            session = self.session
+            if not (session.has_unsent or session.in_flight or session.subscribers):
+                return settled, True
+            # Reading also takes in the news that a connection stands, or does not any more.
+            readable, writable = look(self._socket)
+            if not readable and not (writable and session.has_unsent):
+                if not writable and session.in_flight < _FEW:
+                    settled += session.lose()
                 return settled, True
 
     def _receive_waiting(self, settled: list[Call[Waiter]], most: int) -> bool:

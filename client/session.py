@@ -5,8 +5,9 @@ hand in what arrives (`feed`), and ask now and then who has waited in vain (`exp
 `now`. What a waiting caller is, a future or a thread, is the clients' business: a call only carries it.
 
 A broker answers within a request's `timeout`, so the client waits a little longer (`GRACE`) for that
-answer, which knows more than the client does. If none comes, the client says what it can vouch for: a
-request that never left did nothing, a read changed nothing, and of anything else the outcome is unknown.
+answer, which knows more than the client does. If none comes, or the connection breaks, by which it would have
+come (`lose`), the client says what it can vouch for: a request that never left did nothing, a read changed
+nothing, and of anything else the outcome is unknown.
 """
 
 from __future__ import annotations
@@ -127,6 +128,7 @@ class Session(Generic[Waiter]):
         subscribers: what is to hear the events of a `watch`, by the id of its request.
         closed: whether it was abandoned.
         dropped: messages that were for nobody, such as the late reply to a call that has expired.
+        in_flight: requests sent and not answered, those too for which nobody waits any more.
     """
 
     def __init__(self, endpoint: str, codec: Codec = Codec.MSGPACK) -> None:
@@ -137,6 +139,7 @@ class Session(Generic[Waiter]):
         self.subscribers: dict[RequestId, Callable[[Mapping[str, Any]], None]] = {}
         self.closed = False
         self.dropped = 0
+        self.in_flight = 0
         self._unsent: deque[Call[Waiter]] = deque()
         self._ids = count(1)
 
@@ -194,6 +197,7 @@ class Session(Generic[Waiter]):
         """The last `next_body` was handed to a connection that stands."""
         call = self._unsent.popleft()
         call.sent = True
+        self.in_flight += 1
         call.deadline += call.grace
         if call.deadline < self.wake_at:
             self.wake_at = call.deadline
@@ -211,6 +215,8 @@ class Session(Generic[Waiter]):
         if isinstance(reply, Event):
             self._feed_event(reply)
             return None
+        if self.in_flight:
+            self.in_flight -= 1
         call = self.pending.pop(reply.id, None)
         if call is None:
             self.dropped += 1
@@ -238,6 +244,17 @@ class Session(Generic[Waiter]):
     def give_up(self, call: Call[Waiter]) -> None:
         """Ends a call that has waited too long."""
         self._end(call, self._no_answer(call))
+
+    def lose(self) -> list[Call[Waiter]]:
+        """No connection stands: nothing that was sent will be answered. The calls that waited for that get
+        their errors, and watches end; what was not sent goes on waiting for a connection."""
+        self.in_flight = 0
+        for watch in self.subscribers.keys() - self.pending.keys():
+            self.subscribers.pop(watch)({"ended": "the connection to the broker was lost"})
+        lost = [call for call in self.pending.values() if call.sent]
+        for call in lost:
+            self._end(call, self._lost(call))
+        return lost
 
     def forget(self, call: Call[Waiter]) -> None:
         """Nobody waits for this call any more."""
@@ -269,6 +286,12 @@ class Session(Generic[Waiter]):
         message = f"no answer to {_title(call)} from the broker at {self.endpoint} within {waited:g} s"
         if changes_nothing(call.message):
             return failure(Code.TIMEOUT, f"{message}; nothing was changed")
+        return failure(Code.OUTCOME_UNKNOWN, f"{message}; look at the device before you repeat it")
+
+    def _lost(self, call: Call[Waiter]) -> PlcmqError:
+        message = f"the connection to the broker at {self.endpoint} broke before it answered {_title(call)}"
+        if changes_nothing(call.message):
+            return failure(Code.NO_HOST, f"{message}; nothing was changed")
         return failure(Code.OUTCOME_UNKNOWN, f"{message}; look at the device before you repeat it")
 
     def _closed(self, call: Call[Waiter]) -> PlcmqError:

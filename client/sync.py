@@ -121,7 +121,7 @@ class Connection:
         try:
             self._exchange({"action": "ping"}, timeout, 0.0).value()
         except PlcmqError as error:
-            if error.code is Code.TIMEOUT:
+            if error.code in (Code.TIMEOUT, Code.NO_HOST):
                 raise BrokerUnreachable(self.endpoint, timeout) from None
             raise
 

@@ -123,9 +123,10 @@ def is_writable(socket: ZmqSocket) -> bool:
     return bool(int(socket.get(_EVENTS)) & _POLLOUT)
 
 
-def has_news(socket: ZmqSocket) -> bool:
-    """Whether the socket could be read or written, by one look at both."""
-    return bool(int(socket.get(_EVENTS)) & (_POLLIN | _POLLOUT))
+def look(socket: ZmqSocket) -> tuple[bool, bool]:
+    """`is_readable` and `is_writable` by one look."""
+    events = int(socket.get(_EVENTS))
+    return bool(events & _POLLIN), bool(events & _POLLOUT)
 
 
 def _configured(context: ZmqContext, kind: int, endpoint: str, settings: SocketSettings) -> ZmqSocket:

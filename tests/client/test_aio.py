@@ -138,6 +138,36 @@ async def wait_until_lost(plc: AsyncConnection) -> None:
     pytest.fail("the connection still stands")
 
 
+@pytest.mark.parametrize(
+    ("action", "code", "outcome"),
+    [("read", Code.NO_HOST, Outcome.NOT_EXECUTED), ("write", Code.OUTCOME_UNKNOWN, Outcome.UNKNOWN)],
+)
+async def test_nobody_waits_for_a_broker_that_has_died(
+    plc: AsyncConnection, fake_broker: Any, action: str, code: Code, outcome: Outcome
+) -> None:
+    fake_broker.answers[action] = fake_broker.answers["hold"]
+    waiting = asyncio.create_task(plc.request(action, device=1, timeout=600))
+    await has_held(fake_broker)
+    await asyncio.to_thread(fake_broker.stop)
+    with pytest.raises(PlcmqError, match="broke") as caught:
+        async with asyncio.timeout(10):
+            await waiting
+    assert (caught.value.code, caught.value.outcome) == (code, outcome)
+
+
+async def test_a_read_that_may_be_repeated_outlives_its_broker(
+    plc: AsyncConnection, start_broker: Any, fake_broker: Any
+) -> None:
+    fake_broker.answers["read"] = fake_broker.answers["hold"]
+    retry = Retry(patience=600)
+    waiting = asyncio.create_task(plc.request("read", device=1, timeout=600, retry=retry))
+    await has_held(fake_broker)
+    await asyncio.to_thread(fake_broker.stop)
+    await asyncio.to_thread(start_broker, fake_broker.endpoint)
+    async with asyncio.timeout(10):
+        assert (await waiting)["action"] == "read"
+
+
 async def test_a_request_made_while_the_broker_restarts_is_sent_when_it_is_back(
     start_broker: Any, fake_broker: Any, monkeypatch: Any
 ) -> None:

@@ -107,6 +107,25 @@ async def test_a_slow_consumer_gets_the_newest(plc: AsyncConnection, fake_broker
         assert (event.values, event.overruns) == ({"a": 500}, 500)
 
 
+async def test_when_the_broker_dies_and_comes_back_it_is_taken_up_again_at_once(
+    plc: AsyncConnection, start_broker: Any, fake_broker: Any
+) -> None:
+    async with aclosing(plc.watch("press-1", "a", ttl=3600)) as events:
+        waiting = asyncio.ensure_future(anext(events))
+        await asked(fake_broker, "watch")
+        fake_broker.tell({"values": {"a": 1}})
+        assert (await waiting).values == {"a": 1}
+        waiting = asyncio.ensure_future(anext(events))
+        await asyncio.to_thread(fake_broker.stop)
+        again = await asyncio.to_thread(start_broker, fake_broker.endpoint)
+        again.answers |= fake_broker.answers
+        (request,) = await asked(again, "watch")
+        assert request.rqargs["tags"] == ["a"]
+        again.tell({"values": {"a": 1}})
+        event = await waiting
+        assert (event.values, event.restarted) == ({"a": 1}, True)
+
+
 async def test_it_renews_under_the_same_id(plc: AsyncConnection, fake_broker: Any) -> None:
     async with aclosing(plc.watch("press-1", "a", ttl=0.06)) as events:
         waiting = asyncio.ensure_future(anext(events))

@@ -242,6 +242,54 @@ def test_closing_tells_each_call_what_is_known(action: str, is_sent: bool, outco
     assert one.next_body(NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("action", "code", "outcome"),
+    [("read", Code.NO_HOST, Outcome.NOT_EXECUTED), ("write", Code.OUTCOME_UNKNOWN, Outcome.UNKNOWN)],
+)
+def test_when_the_connection_breaks_what_was_sent_ends_and_what_was_not_goes_on(
+    action: str, code: Code, outcome: Outcome
+) -> None:
+    one = session()
+    sent = start(one, action)
+    send_all(one)
+    unsent = start(one, action)
+    assert one.lose() == [sent]
+    assert (error_of(sent).code, error_of(sent).outcome) == (code, outcome)
+    assert "broke" in error_of(sent).message
+    assert unsent.reply is None
+    assert len(send_all(one)) == 1
+    assert one.feed(answer(unsent)) is unsent
+
+
+def test_when_the_connection_breaks_watches_end_but_for_those_about_to_be_asked_for() -> None:
+    one, heard = session(), []
+    call = start(one, "watch")
+    send_all(one)
+    one.feed(answer(call, {"watch": "w1"}))
+    one.subscribers[call.id] = heard.append
+    asked = start(one, "watch")
+    one.subscribers[asked.id] = heard.append
+    one.lose()
+    one.lose()
+    assert heard == [{"ended": "the connection to the broker was lost"}]
+    assert list(one.subscribers) == [asked.id]
+
+
+def test_what_is_in_flight_is_what_was_sent_and_not_answered_whoever_waits() -> None:
+    one = session()
+    first, second, _unsent = start(one), start(one), start(one)
+    for _ in range(2):
+        one.next_body(NOW)
+        one.sent()
+    assert one.in_flight == 2
+    one.forget(first)
+    one.feed(answer(first))
+    one.feed(encode(Codec.MSGPACK, {"id": second.id, "event": {}}))
+    assert one.in_flight == 1
+    one.lose()
+    assert one.in_flight == 0
+
+
 @pytest.mark.parametrize("timeout", [0, -1, math.nan, math.inf, 3601])
 def test_a_timeout_that_the_broker_would_refuse_is_refused_at_once(timeout: float) -> None:
     one = session()

@@ -216,6 +216,18 @@ def test_a_read_without_an_answer_is_a_timeout(conn: Connection, fake_broker: An
     assert (caught.value.code, caught.value.outcome) == (Code.TIMEOUT, Outcome.NOT_EXECUTED)
 
 
+def test_nobody_waits_for_a_broker_that_has_died(fake_broker: Any) -> None:
+    with get_conn("127.0.0.1", fake_broker.port, device=1) as conn, ThreadPoolExecutor(6) as threads:
+        waiting = [threads.submit(conn.request, "hold", timeout=600) for _ in range(6)]
+        for _ in waiting:
+            fake_broker.held.get(timeout=10)
+        fake_broker.stop()
+        for call in waiting:
+            error = call.exception(10)
+            assert isinstance(error, OutcomeUnknown)
+            assert "broke" in str(error)
+
+
 # --- closing ---
 
 

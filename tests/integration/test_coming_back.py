@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import pytest
-from plcmq.client import PlcmqError, connect
+from plcmq.client import PlcmqError, connect, get_conn
 
 
 def at(plant, bind="tcp://127.0.0.1:0", host_bind="tcp://127.0.0.1:0"):
@@ -44,6 +44,34 @@ async def test_500_clients_are_served_again_after_a_restart_of_the_broker(plant,
         print(f"500 clients were served again after {time.monotonic() - started:.2f} s")
     finally:
         await asyncio.gather(*(client.__aexit__(None, None, None) for client in clients))
+
+
+async def test_nobody_waits_for_a_killed_broker_and_everybody_hears_what_is_known(plant, works):
+    async with plant.press(1, delay=60) as plc:
+        broker = await works.broker()
+        async with connect(works.bind, device="press-1", timeout=600) as client:
+            with get_conn(works.bind, device="press-1", timeout=600) as conn:
+                calls = [
+                    asyncio.ensure_future(call)
+                    for call in (
+                        client.request("write", {"values": {"nok_limit": 1}}),
+                        client.request("read", {"tags": "temperature"}),
+                        asyncio.to_thread(conn.request, "write", {"values": {"nok_limit": 2}}),
+                        asyncio.to_thread(conn.request, "read", {"tags": "temperature"}),
+                    )
+                ]
+                await plc.evidence.wait_until(lambda e: e.requests > 0)
+                await until_it_has(client, 4)
+                await broker.kill()
+                async with asyncio.timeout(20):
+                    errors = await asyncio.gather(*calls, return_exceptions=True)
+        assert [error.code for error in errors] == ["outcome_unknown", "no_host"] * 2
+
+
+async def until_it_has(client, count):
+    """Until so many requests wait at the broker."""
+    while (await client.ask("stats"))["pending"] < count:
+        await asyncio.sleep(0.01)
 
 
 async def test_no_second_socket_when_a_broker_with_its_own_host_follows_a_killed_one(plant, works):

@@ -265,7 +265,7 @@ async def test_the_client_takes_it_up_again_after_the_broker_was_restarted(plant
         first = await works.broker()
         async with (
             connect(works.bind, timeout=2.0) as client,
-            aclosing(client.watch("press-1", "batch_size", interval=0.05, ttl=1.0)) as events,
+            aclosing(client.watch("press-1", "batch_size", interval=0.05, ttl=600)) as events,
         ):
             assert (await anext(events)).values == {"batch_size": 0}
             await first.kill()

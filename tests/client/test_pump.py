@@ -1,0 +1,78 @@
+"""The pump: a connection that is gone is told from one that is only slow."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterator
+
+import pytest
+from plcmq.client.errors import Code
+from plcmq.client.pump import Pump
+from plcmq.client.session import Session, request_map
+from plcmq.client.transport import (
+    SharedContext,
+    SocketSettings,
+    ZmqSocket,
+    bind_router,
+    bound_endpoint,
+    look,
+    new_context,
+)
+
+SOON, AT_LAST = 100, 10_000  # milliseconds
+EVERYTHING = 1 << 62
+
+
+@pytest.fixture
+def router() -> Iterator[ZmqSocket]:
+    """A broker's socket that takes in as little as it can, and that nobody reads."""
+    context = new_context()
+    router = bind_router(context, "tcp://127.0.0.1:0", SocketSettings(queue=1))
+    yield router
+    context.destroy(0)
+
+
+@pytest.fixture
+def pump(router: ZmqSocket) -> Iterator[Pump[str]]:
+    pump: Pump[str] = Pump(Session(bound_endpoint(router)), SharedContext())
+    ask(pump, 1)
+    while pump.session.has_unsent:
+        assert wait(pump, AT_LAST)
+        pump.exchange(EVERYTHING)
+    yield pump
+    pump.close()
+
+
+def ask(pump: Pump[str], times: int) -> None:
+    message = request_map("write", {"values": {"text": "x" * 1000}}, "press-1")
+    for _ in range(times):
+        pump.session.start(dict(message), 600.0, "waiter", time.monotonic())
+
+
+def wait(pump: Pump[str], milliseconds: int) -> bool:
+    poll = select.poll()
+    poll.register(pump.fd, select.POLLIN)
+    return bool(poll.poll(milliseconds))
+
+
+def test_where_the_other_side_has_gone_nobody_goes_on_waiting(router: ZmqSocket, pump: Pump[str]) -> None:
+    router.close(0)
+    settled = []
+    while not settled:
+        assert wait(pump, AT_LAST)
+        settled, _ = pump.exchange(EVERYTHING)
+    (call,) = settled
+    assert call.reply is not None
+    assert call.reply.error is not None
+    assert call.reply.error.code is Code.OUTCOME_UNKNOWN
+
+
+def test_a_socket_that_is_full_is_not_taken_for_one_without_a_connection(pump: Pump[str]) -> None:
+    while not pump.session.has_unsent or wait(pump, SOON):
+        if not pump.session.has_unsent:
+            ask(pump, 1000)
+        assert pump.exchange(EVERYTHING) == ([], True)
+    assert look(pump._socket) == (False, False)
+    assert pump.exchange(EVERYTHING) == ([], True)
+    assert len(pump.session.pending) > pump.session.in_flight >= 10_000
