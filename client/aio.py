@@ -39,7 +39,7 @@ from .watching import WATCH_TTL, WatchEvent, Watching, watch_args
 
 CONNECT_TIMEOUT: Final = 2.0  # seconds
 
-_BURST: Final = 256  # messages read before others on the loop get their turn
+_BURST: Final = 64  # messages read before others on the loop get their turn
 _TICK: Final = 1.0  # seconds between looks for a missed edge
 
 _Future = asyncio.Future[None]

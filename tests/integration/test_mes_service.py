@@ -1,64 +1,31 @@
 """The example service over the whole path: five hundred clicks at once, and a press that is away."""
 
 import asyncio
-import time
 from collections import Counter
 
 import httpx
 
 from examples.mes_service.app import create_app
 
-PULSE = 0.005  # seconds between two beats of the service's loop
-GENEROUS = 0.5  # seconds beyond what the server needs for itself; on a quiet machine it is about 0.1
-
-
-class Pulse:
-    """Watches, from inside the service's event loop, how long that is held up."""
-
-    def __init__(self):
-        self.worst = 0.0
-        self.task = None
-
-    async def start(self):
-        self.worst = 0.0
-        self.task = asyncio.create_task(self.beat())
-
-    async def beat(self):
-        while True:
-            before = time.monotonic()
-            await asyncio.sleep(PULSE)
-            self.worst = max(self.worst, time.monotonic() - before - PULSE)
-
-    async def stop(self):
-        self.task.cancel()
-        return self.worst
-
-
-async def nothing():
-    """A view that does nothing: what it costs is the server's and the machine's."""
+STANDSTILL = (
+    1.0  # seconds that the loop may be held up; on two cores, shared with those who click, it is 0.1 to 0.2
+)
 
 
 def service(plant, serve_app):
-    app, pulse = create_app(plant.serving.bind), Pulse()
-    app.put("/nothing")(nothing)
-    app.get("/pulse/start")(pulse.start)
-    app.get("/pulse/stop")(pulse.stop)
-    return httpx.AsyncClient(base_url=serve_app(app).url, timeout=30)
+    return httpx.AsyncClient(base_url=serve_app(create_app(plant.serving.bind)).url, timeout=30)
 
 
-async def five_hundred(works, http, path):
-    """What as many requests at once came to, and for how long the loop was held up at most."""
-    await http.get("/pulse/start")
-    clicks = works.start("clicks", {"url": str(http.base_url), "path": path, "clicks": 500})
-    answers = await clicks.hears(within=60)
-    return answers, (await http.get("/pulse/stop")).json()
-
-
-async def test_five_hundred_starts_at_once_all_get_an_answer(plant, works, serve_app):
-    async with plant.press(1, max_connections=1) as plc, plant.broker(), service(plant, serve_app) as http:
-        _, without = await five_hundred(works, http, "/nothing")
-        answers, worst = await five_hundred(works, http, "/start/1")
-        print(f"the loop was held up for {worst * 1000:.1f} ms at most, by nothing for {without * 1000:.1f}")
+async def test_five_hundred_starts_at_once_all_get_an_answer(plant, works):
+    async with plant.press(1, max_connections=1) as plc, plant.broker():
+        url = await works.start("service", {"bind": plant.serving.bind}).hears()
+        async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+            await http.put("/reset/1")  # the first request to a service loads what it needs
+            await http.get("/pulse/start")
+            clicks = works.start("clicks", {"url": url, "path": "/start/1", "clicks": 500})
+            answers = await clicks.hears(within=60)
+            worst = (await http.get("/pulse/stop")).json()
+        print(f"the service's loop was held up for {worst * 1000:.1f} ms at most")
         seen = Counter(status for status, _ in answers)
         assert seen.total() == 500
         assert seen[200] >= 1
@@ -67,7 +34,7 @@ async def test_five_hundred_starts_at_once_all_get_an_answer(plant, works, serve
         assert list(plc.unit.holding[0:2]) == [15, 3]
         assert plc.evidence.sockets.peak == 1
         assert plc.evidence.sockets.turned_away == 0
-        assert worst < without + GENEROUS
+        assert worst < STANDSTILL
 
 
 async def test_a_press_that_is_away_is_an_honest_503_with_retry_after(plant, serve_app):
