@@ -218,12 +218,12 @@ class Server:
         router, delivery = self.router, self.delivery
         if router.replies:
             replies, router.replies = router.replies, []
-            delivery.send_replies(replies)
             self._unseen.add(self._front)
+            delivery.send_replies(replies)
         if router.watches.events:
             events, router.watches.events = router.watches.events, []
-            delivery.send_events(events)
             self._unseen.add(self._front)
+            delivery.send_events(events)
         while delivery.gone:
             router.client_gone(delivery.gone.pop())
 

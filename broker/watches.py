@@ -1,7 +1,7 @@
 """The watches of all clients: where the events that hosts send are to go.
 
 Strategy: pure. A host knows what is watched; the broker knows for whom. A watch that is renewed over another
-connection goes there from then on, so a client that has reconnected keeps its watches.
+connection goes there from then on, so a client that has reconnected can keep its watches.
 """
 
 from __future__ import annotations

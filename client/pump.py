@@ -4,8 +4,10 @@ Strategy: never blocks. The socket's file descriptor is edge-triggered, and ever
 swallow the edge of something else: an `exchange` goes on until there is nothing to read and nothing
 that could be sent, or says that it wants to go on.
 
-A socket that could not be written to has no connection, unless it is full of what the other side does not
-read. So where little is in flight, nobody has to wait for an answer that cannot come any more.
+A socket that cannot be written to has no connection, unless it is full of what the other side does not read.
+Full it cannot be where little is in flight, or where it could be written to and nothing was sent since. So
+nobody has to wait for an answer that cannot come any more. Not noticed is a connection that is lost and made
+again between two looks, which takes more than `reconnect_min`.
 """
 
 from __future__ import annotations
@@ -56,6 +58,7 @@ class Pump(Generic[Waiter]):
         except BaseException:
             context.release()
             raise
+        self._has_sent = False  # since it could be written to
         self.fd = int(self._socket.fileno())
         self._send = plain_send(self._socket)
         self._receive = Receiver(self._socket).receive
@@ -72,6 +75,7 @@ class Pump(Generic[Waiter]):
                 if not is_writable(self._socket):
                     return
             else:
+                self._has_sent = True
                 session.sent()
 
     def exchange(self, most: int) -> tuple[list[Call[Waiter]], bool]:
@@ -92,8 +96,9 @@ class Pump(Generic[Waiter]):
             # Reading also takes in the news that a connection stands, or does not any more.
             readable, writable = look(self._socket)
             if not readable and not (writable and session.has_unsent):
-                if not writable and session.in_flight < _FEW:
+                if not writable and (session.in_flight < _FEW or not self._has_sent):
                     settled += session.lose()
+                self._has_sent &= not writable
                 return settled, True
 
     def _receive_waiting(self, settled: list[Call[Waiter]], most: int) -> bool:

@@ -78,11 +78,13 @@ class Attempts:
         self._delay = self._retry.first_delay if self._retry else 0.0
         self._patience = self._retry.patience if self._retry else 0.0
         self._is_first = True
+        self._began = now  # the last attempt
         self._in_doubt = False
 
     def next(self, now: float) -> tuple[float, float]:
         """The next attempt: seconds for the broker to answer, and seconds to wait beyond that; if these are
         negative, the attempt is given up before its time."""
+        self._began = now
         if self._retry is None:
             return self._timeout, GRACE
         timeout = self._timeout if self._is_first else max(self._deadline - now, _LEAST)
@@ -107,7 +109,9 @@ class Attempts:
         elif reply.answered and error.code in _KEY_WAS_FREE and not self._shares_id:
             self._in_doubt = False
         if self._may_repeat(error, reply.answered):
-            delay = self._next_delay(self._retry, error) if reply.answered else 0.0
+            delay = self._next_delay(self._retry, error)
+            if not reply.answered:
+                delay = max(0.0, delay - (now - self._began))  # the silence was pause enough
             if now + delay + _LEAST < self._deadline:
                 return delay
         if self._in_doubt and error.outcome is Outcome.NOT_EXECUTED:

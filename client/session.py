@@ -248,6 +248,8 @@ class Session(Generic[Waiter]):
     def lose(self) -> list[Call[Waiter]]:
         """No connection stands: nothing that was sent will be answered. The calls that waited for that get
         their errors, and watches end; what was not sent goes on waiting for a connection."""
+        if not (self.in_flight or self.subscribers):
+            return []
         self.in_flight = 0
         for watch in self.subscribers.keys() - self.pending.keys():
             self.subscribers.pop(watch)({"ended": "the connection to the broker was lost"})

@@ -105,6 +105,7 @@ class Watching:
         self._news: WatchEvent | None = None
         self._ask_at = -math.inf
         self._asking = False
+        self._is_void = False  # whether it has ended since it was asked for
         self._delay = FIRST_DELAY
         self._had_events = False
         self._is_first = True  # the next event is the first one of its watch
@@ -120,7 +121,7 @@ class Watching:
         if self._fatal is not None:
             raise self._fatal
         if not self._asking and now >= self._ask_at:
-            self._asking = True
+            self._asking, self._is_void = True, False
             if self.watch_id is not None:
                 return Ask({"watch": self.watch_id}, is_new=False)
             self._is_first = True
@@ -133,7 +134,9 @@ class Watching:
     def heard(self, content: Mapping[str, Any], now: float) -> None:
         """Takes in what an event says."""
         if "ended" in content:
-            self._lost(now)
+            self._is_void = True
+            if self.watch_id is not None and not self._asking:
+                self._lost(now)
             return
         event = WatchEvent.from_map(content)
         if self._is_first and self._had_events:
@@ -145,7 +148,9 @@ class Watching:
     def replied(self, reply: Reply, now: float) -> None:
         """Takes in the reply to what was asked last."""
         self._asking = False
-        if reply.error is None:
+        if reply.error is None and self._is_void:
+            self._lost(now)
+        elif reply.error is None:
             self.watch_id = str(reply.result["watch"])
             self._ask_at = now + float(reply.result["ttl"]) / RENEWALS
         elif self.watch_id is not None:

@@ -149,12 +149,12 @@ class DeviceHost:
 
     async def _bring_about(self, device_id: int) -> None:
         """Makes one device be as it is wanted, also if that changes meanwhile."""
-        try:
-            while not same(self._wanted.get(device_id), self._present.get(device_id)):
+        while not same(self._wanted.get(device_id), self._present.get(device_id)):
+            try:
                 await self._bring_nearer(device_id)
-        except Exception as error:  # the boundary of one device: its end must not be waited for in vain
-            logger.exception("device %d cannot be served", device_id)
-            self._note_unfit(device_id, error)
+            except Exception as error:  # the boundary of one change: the next one may work
+                logger.exception("device %d cannot be served", device_id)
+                self._note_unfit(device_id, error)
         del self._changing[device_id]
         self._submit_held(self._held.pop(device_id, []))
 
@@ -163,15 +163,17 @@ class DeviceHost:
             await asyncio.sleep(0)
             definition = self._wanted.get(device_id)
             new = self._compiled(device_id, definition) if definition else None
+        if definition is not None:
+            self._present[device_id] = definition  # whatever comes of it: it is not tried twice
         await self._stop(device_id, new[0].endpoint if new else None)
         if definition is None:
             self._present.pop(device_id, None)
+            self._unfit.pop(device_id, None)
             self._states.pop(device_id, None)
             self._learned.pop(device_id, None)
             self._locks.pop(device_id, None)
             self._send(Released([device_id]))
             return
-        self._present[device_id] = definition
         if new is not None:
             await self._start(*new)
 
@@ -180,17 +182,25 @@ class DeviceHost:
         known, learn = self._known(device), partial(self._learn, device)
         lock = self._locks.setdefault(device.id, DeviceLock(device.name))
         lock.device = device.name
-        self._workers[device.id] = Worker(
-            device, kind, channel, lock, self._send, self.clock, known.holes, learn
-        )
+        try:
+            self._workers[device.id] = Worker(
+                device, kind, channel, lock, self._send, self.clock, known.holes, learn
+            )
+        except BaseException:
+            await self._channels.leave(device)
+            raise
 
     async def _stop(self, device_id: int, next_endpoint: Endpoint | None) -> None:
         """Ends the device's worker, and its part in the connection unless it stays at that endpoint."""
         worker = self._workers.pop(device_id, None)
-        if worker is not None:
+        if worker is None:
+            return
+        try:
             await worker.close(leaving(worker.device.name))
-            if worker.device.endpoint != next_endpoint:
-                await self._channels.leave(worker.device)
+        except Exception:  # the boundary of one worker's end: its socket has to be closed all the same
+            logger.exception("%s did not end in order", worker.device.name)
+        if worker.device.endpoint != next_endpoint:
+            await self._channels.leave(worker.device)
 
     def _submit_held(self, jobs: list[Job]) -> None:
         for job in jobs:

@@ -1,8 +1,8 @@
 """The loops on which simulated PLCs run: a PLC of 5 ms shall take 5 ms.
 
 Strategy: epoll waits for whole milliseconds, with which a PLC of 5 ms takes 5.7; `select` waits for
-microseconds, and takes more processor time. So a PLC that keeps time runs on the one, and a PLC that answers
-at once on the fastest loop there is.
+microseconds, takes more processor time, and knows no descriptors beyond 1023. So PLCs that keep time run
+on the one, and PLCs that answer at once on the fastest loop there is.
 """
 
 import asyncio

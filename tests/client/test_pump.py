@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from plcmq.client.errors import Code
 from plcmq.client.pump import Pump
-from plcmq.client.session import Session, request_map
+from plcmq.client.session import Call, Session, request_map
 from plcmq.client.transport import (
     SharedContext,
     SocketSettings,
@@ -20,7 +20,7 @@ from plcmq.client.transport import (
     new_context,
 )
 
-SOON, AT_LAST = 100, 10_000  # milliseconds
+AT_LAST = 10_000  # milliseconds
 EVERYTHING = 1 << 62
 
 
@@ -58,21 +58,37 @@ def wait(pump: Pump[str], milliseconds: int) -> bool:
 
 def test_where_the_other_side_has_gone_nobody_goes_on_waiting(router: ZmqSocket, pump: Pump[str]) -> None:
     router.close(0)
-    settled = []
-    while not settled:
-        assert wait(pump, AT_LAST)
-        settled, _ = pump.exchange(EVERYTHING)
-    (call,) = settled
+    (call,) = lost(pump)
     assert call.reply is not None
     assert call.reply.error is not None
     assert call.reply.error.code is Code.OUTCOME_UNKNOWN
 
 
+def lost(pump: Pump[str]) -> list[Call[str]]:
+    settled: list[Call[str]] = []
+    while not settled:
+        assert wait(pump, AT_LAST)
+        settled, _ = pump.exchange(EVERYTHING)
+    return settled
+
+
+def test_with_very_much_in_flight_it_is_noticed_too_if_all_of_it_had_been_taken(
+    router: ZmqSocket, pump: Pump[str]
+) -> None:
+    ask(pump, 6000)
+    pump.exchange(EVERYTHING)
+    while not look(pump._socket)[1]:
+        assert wait(pump, AT_LAST)
+    pump.exchange(EVERYTHING)
+    router.close(0)
+    assert len(lost(pump)) == 6001
+    assert pump.session.in_flight == 0
+
+
 def test_a_socket_that_is_full_is_not_taken_for_one_without_a_connection(pump: Pump[str]) -> None:
-    while not pump.session.has_unsent or wait(pump, SOON):
+    while pump.session.in_flight < 10_000 or look(pump._socket) != (False, False):
         if not pump.session.has_unsent:
             ask(pump, 1000)
         assert pump.exchange(EVERYTHING) == ([], True)
-    assert look(pump._socket) == (False, False)
     assert pump.exchange(EVERYTHING) == ([], True)
     assert len(pump.session.pending) > pump.session.in_flight >= 10_000

@@ -62,6 +62,14 @@ def test_a_write_without_a_key_waits_for_its_answer_to_the_end() -> None:
     assert attempts(WRITE).next(0.0) == (5.0, GRACE)
 
 
+def test_an_attempt_that_was_lost_with_its_connection_is_repeated_after_a_pause() -> None:
+    tries = attempts(KEYED, timeout=10.0, retry=Retry(first_delay=0.5))
+    tries.next(0.0)
+    assert tries.pause(SILENCE, 0.1) == pytest.approx(0.4)
+    tries.next(0.5)
+    assert tries.pause(SILENCE, 0.5) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("message", [READ, KEYED], ids=["read", "keyed"])
 def test_what_may_be_repeated_is_asked_again_after_a_silence_that_doubles(message: dict[str, Any]) -> None:
     tries = attempts(message, timeout=10.0, retry=Retry(patience=1.0))

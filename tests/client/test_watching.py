@@ -86,6 +86,24 @@ def test_a_watch_that_cannot_be_renewed_is_asked_for_anew_at_once(watching: Watc
     assert not taken(watching, 10.4).restarted
 
 
+def test_a_watch_that_ended_before_its_reply_was_dealt_with_is_asked_for_again() -> None:
+    watching = Watching(ARGS, dice=lambda: 0.0)
+    watching.step(0.0)
+    watching.heard({"ended": "the connection to the broker was lost"}, 1.0)
+    watching.replied(granted(), 1.0)
+    assert watching.watch_id is None
+    assert watching.step(1.0) == Sleep(1.0 + FIRST_DELAY)
+    assert watching.step(1.0 + FIRST_DELAY) == Ask(ARGS, is_new=True)
+    watching.replied(granted("w2"), 1.2)
+    assert watching.watch_id == "w2"
+
+
+def test_a_watch_ends_only_once(watching: Watching) -> None:
+    for _ in range(2):
+        watching.heard({"ended": "the connection to the broker was lost"}, 5.0)
+    assert watching.step(5.0) == Sleep(5.0 + FIRST_DELAY)
+
+
 def test_a_watch_that_has_ended_is_asked_for_again_with_growing_pauses(watching: Watching) -> None:
     watching.heard({"ended": "its device host was lost"}, 5.0)
     now, pauses = 5.0, []

@@ -272,8 +272,45 @@ async def test_a_device_that_cannot_be_set_up_is_told_and_can_be_defined_anew(ri
     assert (error.code, error.outcome) == (Code.DEVICE_DOWN, Outcome.NOT_EXECUTED)
     assert error.message == "device 1 cannot be served: no room"
     assert "RuntimeError" in caplog.text
+    assert State.DOWN in [m.state for m in rig.said if isinstance(m, DeviceState)]
+    await plcs[0].evidence.wait_until(lambda e: e.sockets.open == 0)
     rig.serve(form(1, plcs[0], name="renamed"))
     assert (await rig.done(rig.read(1))).error is None
+
+
+@pytest.mark.parametrize("then", ["release", "redefine"])
+async def test_what_is_wanted_while_a_set_up_fails_is_brought_about(rig, plcs, monkeypatch, then):
+    worker, failing = host.Worker, True
+
+    def fail_once(*args):
+        nonlocal failing
+        if not failing:
+            return worker(*args)
+        failing = False
+        if then == "release":
+            rig.host.release(Release([1]))
+        else:
+            rig.serve(form(1, plcs[1]))
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(host, "Worker", fail_once)
+    rig.serve(form(1, plcs[0]))
+    if then == "release":
+        await rig.until(lambda: Released([1]) in rig.said)
+        assert rig.host.devices == []
+    else:
+        assert (await rig.done(rig.read(1))).error is None
+    await plcs[0].evidence.wait_until(lambda e: e.sockets.open == 0)
+
+
+async def test_a_worker_that_does_not_end_in_order_keeps_no_socket(rig, plcs, monkeypatch, caplog):
+    rig.serve(form(1, plcs[0]))
+    await rig.done(rig.read(1))
+    monkeypatch.setattr(rig.host._workers[1], "close", Mock(side_effect=RuntimeError("a bug")))
+    rig.host.release(Release([1]))
+    await rig.until(lambda: Released([1]) in rig.said)
+    await plcs[0].evidence.wait_until(lambda e: e.sockets.open == 0)
+    assert "a bug" in caplog.text
 
 
 async def test_changes_at_once_end_in_the_last_one_with_one_socket(rig, plcs):
