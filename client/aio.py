@@ -27,12 +27,11 @@ from . import calls
 from .aio_watch import watch_events
 from .bound import BoundDevice
 from .endpoint import DEFAULT_ENDPOINT, endpoint_of
-from .errors import BrokerUnreachable, Code, PlcmqError
 from .locked import LOCK_TTL, AsyncLockedDevice, lock_device
 from .protocol import DEFAULT_TIMEOUT, Codec
 from .pump import Pump
 from .replies import Reply
-from .retry import Attempts, Retry
+from .retry import Attempts, Check, Retry
 from .session import GRACE, Call, Session, closed_error, request_map
 from .transport import process_context
 from .watching import WATCH_TTL, WatchEvent, Watching, watch_args
@@ -136,12 +135,13 @@ class AsyncConnection:
         return self
 
     async def _check(self) -> None:
+        check = Check(self.endpoint, self._connect_timeout, time.monotonic())
         try:
-            (await self._exchange({"action": "ping"}, self._connect_timeout, 0.0)).value()
-        except BaseException as error:
+            while not check.is_over:
+                seconds = check.next(time.monotonic())
+                check.replied(await self._exchange({"action": "ping"}, seconds, 0.0))
+        except BaseException:
             await self.close()
-            if isinstance(error, PlcmqError) and error.code in (Code.TIMEOUT, Code.NO_HOST):
-                raise BrokerUnreachable(self.endpoint, self._connect_timeout) from None
             raise
 
     async def close(self) -> None:

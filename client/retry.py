@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import Code, Outcome, PlcmqError, failure
+from .errors import BrokerUnreachable, Code, Outcome, PlcmqError, failure
 from .replies import Reply
 from .session import GRACE, changes_nothing
 
@@ -132,6 +132,40 @@ class Attempts:
         after = error.retry_after
         # Those who were all told the same time shall not come back at the same moment.
         return delay if after is None else max(delay, after * (1 + self._dice() / 4))
+
+
+class Check:
+    """Whether a broker answers, as it is found out when a connection is opened.
+
+    Attributes:
+        is_over: whether it has answered.
+    """
+
+    def __init__(self, endpoint: str, timeout: float, now: float) -> None:
+        """`timeout`: seconds in which it must."""
+        self.is_over = False
+        self._endpoint = endpoint
+        self._timeout = timeout
+        self._deadline = now + timeout
+
+    def next(self, now: float) -> float:
+        """Seconds for the next `ping`: another one follows where a broker went with the first."""
+        return max(self._deadline - now, _LEAST)
+
+    def replied(self, reply: Reply) -> None:
+        """Takes in what a `ping` came to.
+
+        Raises:
+            BrokerUnreachable: nobody answered in time.
+            PlcmqError: it was refused.
+        """
+        error = reply.error
+        if error is None:
+            self.is_over = True
+        elif reply.answered or error.code not in (Code.TIMEOUT, Code.NO_HOST):
+            raise error
+        elif error.code is Code.TIMEOUT or isinstance(error, BrokerUnreachable):
+            raise BrokerUnreachable(self._endpoint, self._timeout)
 
 
 def _doubtful(error: PlcmqError) -> PlcmqError:

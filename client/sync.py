@@ -23,11 +23,11 @@ from typing import Any, Final, Self
 
 from . import calls
 from .endpoint import DEFAULT_HOST, DEFAULT_PORT, endpoint_of
-from .errors import BrokerUnreachable, Code, PlcmqError
+from .errors import PlcmqError
 from .locked import LOCK_TTL, LockedDevice
 from .protocol import DEFAULT_TIMEOUT, Codec
 from .replies import Reply
-from .retry import Attempts, Retry
+from .retry import Attempts, Check, Retry
 from .session import GRACE, closed_error, request_map
 from .wire import Wire
 
@@ -118,12 +118,9 @@ class Connection:
         Raises:
             BrokerUnreachable: none did within `timeout` seconds.
         """
-        try:
-            self._exchange({"action": "ping"}, timeout, 0.0).value()
-        except PlcmqError as error:
-            if error.code in (Code.TIMEOUT, Code.NO_HOST):
-                raise BrokerUnreachable(self.endpoint, timeout) from None
-            raise
+        check = Check(self.endpoint, timeout, time.monotonic())
+        while not check.is_over:
+            check.replied(self._exchange({"action": "ping"}, check.next(time.monotonic()), 0.0))
 
     # --- requests ---
 

@@ -121,6 +121,26 @@ async def test_no_broker_is_found_out_within_the_connect_timeout_and_says_where(
     assert time.monotonic() - started < 2
 
 
+async def test_a_broker_that_is_restarted_while_it_is_asked_for_a_sign_of_life_is_found(
+    start_broker: Any, fake_broker: Any
+) -> None:
+    fake_broker.answers["ping"] = fake_broker.answers["hold"]
+    connecting = asyncio.create_task(connect(fake_broker.endpoint, connect_timeout=20).open())
+    await has_held(fake_broker)
+    await asyncio.to_thread(fake_broker.stop)
+    await asyncio.to_thread(start_broker, fake_broker.endpoint)
+    await (await connecting).close()
+
+
+async def test_a_broker_that_dies_with_the_ping_is_unreachable(fake_broker: Any) -> None:
+    fake_broker.answers["ping"] = fake_broker.answers["hold"]
+    connecting = asyncio.create_task(connect(fake_broker.endpoint, connect_timeout=0.5).open())
+    await has_held(fake_broker)
+    await asyncio.to_thread(fake_broker.stop)
+    with pytest.raises(BrokerUnreachable, match=r"within 0\.5 s"):
+        await connecting
+
+
 async def test_a_broker_that_accepts_and_says_nothing_is_unreachable(fake_broker: Any) -> None:
     fake_broker.answers["ping"] = fake_broker.answers["silence"]
     with pytest.raises(BrokerUnreachable):

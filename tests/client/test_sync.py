@@ -216,6 +216,18 @@ def test_a_read_without_an_answer_is_a_timeout(conn: Connection, fake_broker: An
     assert (caught.value.code, caught.value.outcome) == (Code.TIMEOUT, Outcome.NOT_EXECUTED)
 
 
+def test_a_broker_that_is_restarted_while_it_is_asked_for_a_sign_of_life_is_found(
+    start_broker: Any, fake_broker: Any
+) -> None:
+    fake_broker.answers["ping"] = fake_broker.answers["hold"]
+    with ThreadPoolExecutor(1) as threads:
+        connecting = threads.submit(get_conn, "127.0.0.1", fake_broker.port, connect_timeout=20)
+        fake_broker.held.get(timeout=10)
+        fake_broker.stop()
+        start_broker(fake_broker.endpoint)
+        connecting.result(20).close()
+
+
 def test_nobody_waits_for_a_broker_that_has_died(fake_broker: Any) -> None:
     with get_conn("127.0.0.1", fake_broker.port, device=1) as conn, ThreadPoolExecutor(6) as threads:
         waiting = [threads.submit(conn.request, "hold", timeout=600) for _ in range(6)]
