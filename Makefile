@@ -50,7 +50,7 @@ guard: $(VENV)/.dev ## fails when plcmq has become far slower than it was
 	$(BIN)/python tests/bench/guard.py
 
 docs: $(VENV)/.dev ## write the files that are made from the code: the site file's JSON Schema
-	$(BIN)/python -m plcmq.devices.site.json_schema > docs/site.schema.json
+	$(BIN)/python -m plcmq.devices.site.forms.json_schema > docs/site.schema.json
 
 clean: ## remove environments and everything built
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -10,13 +10,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..client.errors import Code, failure
-from ..devices.model import Device, Profile
-from ..devices.requests import CompiledProfile
+from ..client.protocol.errors import Code, failure
+from ..devices.interface.requests import CompiledProfile
+from ..devices.model.devices import Device, Profile
 from ..devices.site.compile import compile_device, compile_profile
-from ..devices.site.content import Form, Snapshot
-from ..devices.site.diff import same
-from ..devices.site.problems import SiteError
+from ..devices.site.definitions.content import Form, Snapshot
+from ..devices.site.definitions.diff import same
+from ..devices.site.definitions.problems import SiteError
 from ..devices.site.python_class import profile_form
 
 logger = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ..client.protocol import DEFAULT_LIMITS, DEFAULT_TIMEOUT, MAX_FRAME_BYTES, MAX_TIMEOUT, Limits
-from ..devices.host_settings import HostSettings
-from .setting_kinds import BOOLEAN, DATABASE, TEXT, Kind, Misread, Scalar, address, choice, seconds, whole
+from ..client.protocol.messages import DEFAULT_LIMITS, DEFAULT_TIMEOUT, MAX_FRAME_BYTES, MAX_TIMEOUT, Limits
+from ..devices.host.settings import HostSettings
+from .config_values import BOOLEAN, DATABASE, TEXT, Kind, Misread, Scalar, address, choice, seconds, whole
 
 DEFAULT_REGISTRY: Final = "sqlite:///plcmq.db"
 DEFAULT_FILE: Final = Path("plcmq.toml")

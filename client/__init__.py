@@ -2,10 +2,12 @@
 (`connect`).
 """
 
-from .aio import AsyncConnection, connect
-from .bound import BoundDevice
-from .endpoint import BadEndpoint
-from .errors import (
+from .aio.connection import AsyncConnection, connect
+from .aio.device import BoundDevice
+from .core.retry import Retry
+from .core.subscription import WatchEvent
+from .protocol.endpoint import BadEndpoint
+from .protocol.errors import (
     BrokerUnreachable,
     Code,
     Failed,
@@ -15,11 +17,9 @@ from .errors import (
     Rejected,
     Unavailable,
 )
-from .protocol import Codec
-from .replies import Reply
-from .retry import Retry
-from .sync import Connection, get_conn
-from .watching import WatchEvent
+from .protocol.messages import Codec
+from .protocol.replies import Reply
+from .sync.connection import Connection, get_conn
 
 __all__ = [
     "AsyncConnection",

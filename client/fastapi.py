@@ -27,12 +27,12 @@ from fastapi import Depends, FastAPI, Path, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from .aio import CONNECT_TIMEOUT, AsyncConnection, connect
-from .bound import BoundDevice
-from .endpoint import DEFAULT_ENDPOINT
-from .errors import MEANINGS, BrokerUnreachable, Code, PlcmqError, failure
-from .protocol import DEFAULT_TIMEOUT, Codec
-from .retry import Retry
+from .aio.connection import CONNECT_TIMEOUT, AsyncConnection, connect
+from .aio.device import BoundDevice
+from .core.retry import Retry
+from .protocol.endpoint import DEFAULT_ENDPOINT
+from .protocol.errors import MEANINGS, BrokerUnreachable, Code, PlcmqError, failure
+from .protocol.messages import DEFAULT_TIMEOUT, Codec
 
 _log = logging.getLogger(__name__)
 

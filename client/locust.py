@@ -29,12 +29,12 @@ from typing import Any, Final
 from locust import User
 from locust.exception import RescheduleTask, StopTest
 
-from . import calls
-from .endpoint import DEFAULT_PORT, BadEndpoint, endpoint_of
-from .errors import BrokerUnreachable, Failed, OutcomeUnknown, PlcmqError, Rejected, Unavailable
-from .protocol import DEFAULT_TIMEOUT, Codec, encode
-from .retry import Retry
-from .sync import Connection
+from .core import calls
+from .core.retry import Retry
+from .protocol.endpoint import DEFAULT_PORT, BadEndpoint, endpoint_of
+from .protocol.errors import BrokerUnreachable, Failed, OutcomeUnknown, PlcmqError, Rejected, Unavailable
+from .protocol.messages import DEFAULT_TIMEOUT, Codec, encode
+from .sync.connection import Connection
 
 __all__ = ["MeasuredConnection", "PlcmqUser"]
 

@@ -14,8 +14,8 @@ import uvicorn
 import zmq
 from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
-from plcmq.client.errors import PlcmqError
-from plcmq.client.protocol import (
+from plcmq.client.protocol.errors import PlcmqError
+from plcmq.client.protocol.messages import (
     Elapsed,
     MalformedRequest,
     Request,
@@ -25,7 +25,7 @@ from plcmq.client.protocol import (
     split_envelope,
     success_map,
 )
-from plcmq.client.transport import Message, Receiver, bind_router, bound_endpoint, new_context
+from plcmq.client.protocol.sockets import Message, Receiver, bind_router, bound_endpoint, new_context
 
 Answer = Callable[[Request], object]
 

@@ -17,10 +17,20 @@ PACKAGES = {
     "broker": {"client", "devices", "broker"},
 }
 ROOMS = {
-    "msgpack": ("client/protocol.py",),
-    "pymodbus": ("devices/modbus.py", "devices/simulator/"),
-    "peewee": ("broker/models.py", "broker/registry.py", "broker/journal.py", "broker/audit.py"),
-    "playhouse": ("broker/models.py", "broker/registry.py", "broker/journal.py", "broker/audit.py"),
+    "msgpack": ("client/protocol/messages.py",),
+    "pymodbus": ("devices/modbus/pdu.py", "devices/simulator/"),
+    "peewee": (
+        "broker/storage/database.py",
+        "broker/storage/registry.py",
+        "broker/storage/journal.py",
+        "broker/audit.py",
+    ),
+    "playhouse": (
+        "broker/storage/database.py",
+        "broker/storage/registry.py",
+        "broker/storage/journal.py",
+        "broker/audit.py",
+    ),
     "fastapi": ("client/fastapi.py", "client/gateway/"),
     "locust": ("client/locust.py",),
     "hdrh": ("client/load/meter.py",),

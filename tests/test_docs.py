@@ -16,8 +16,8 @@ import typer
 import yaml
 from plcmq.broker import config
 from plcmq.broker.cli.app import app
-from plcmq.client.errors import MEANINGS
-from plcmq.devices.simulator.script import FAULTS, parse_script
+from plcmq.client.protocol.errors import MEANINGS
+from plcmq.devices.simulator.faults.script import FAULTS, parse_script
 from plcmq.devices.site.load import load_site
 
 ROOT = Path(__file__).parent.parent

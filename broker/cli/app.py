@@ -12,15 +12,15 @@ from typing import Annotated
 import typer
 
 from .bench import bench
-from .calling import call, read, write
-from .demo import demo
-from .devices import app as device_app
-from .doctor import doctor
-from .profiles import app as profiles_app
-from .serving import host, serve
-from .simulating import simulate
-from .site import apply, export
-from .watching import watch
+from .calls.calling import call, read, write
+from .calls.watching import watch
+from .demo.command import demo
+from .run.serving import host, serve
+from .run.simulating import simulate
+from .setup.devices import app as device_app
+from .setup.doctor import doctor
+from .setup.profiles import app as profiles_app
+from .setup.site import apply, export
 
 app = typer.Typer(
     name="plcmq",

@@ -22,10 +22,8 @@ from ...client import get_conn
 from ...client.load.mix import Device, Mix, Operation, one_tag_at_a_time
 from ...client.load.plan import Plan
 from ...client.load.schedule import ClosedLoop, OpenLoop, Schedule
-from ...client.protocol import Codec
+from ...client.protocol.messages import Codec
 from ..config import ClientSettings, load
-from . import render
-from .arguments import device_of
 from .bench_mix import operations
 from .bench_options import (
     IN_FLIGHT,
@@ -48,8 +46,10 @@ from .bench_options import (
     WarmUpOption,
     WriteOption,
 )
-from .options import BrokerOption, ConfigOption, JsonOption, TimeoutOption
-from .reporting import FAILED, CommandFailed, reported
+from .terminal import render
+from .terminal.arguments import device_of
+from .terminal.options import BrokerOption, ConfigOption, JsonOption, TimeoutOption
+from .terminal.reporting import FAILED, CommandFailed, reported
 
 
 def bench(

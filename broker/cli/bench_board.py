@@ -22,7 +22,7 @@ from ...client.load.meter import WINDOW, Totals, Window, merged
 from ...client.load.plan import Plan
 from ...client.load.schedule import OpenLoop
 from ...client.load.summary import in_words, slot_width
-from . import render
+from .terminal import render
 
 REDRAW = 0.25  # seconds
 

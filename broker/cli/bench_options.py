@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ...client.protocol import Codec
-from .completion import device_names
+from ...client.protocol.messages import Codec
+from .terminal.completion import device_names
 
 IN_FLIGHT = 16
 

@@ -20,8 +20,8 @@ from contextlib import AsyncExitStack
 from itertools import count
 from typing import Final
 
-from ..aio import AsyncConnection, connect
-from ..errors import PlcmqError
+from ..aio.connection import AsyncConnection, connect
+from ..protocol.errors import PlcmqError
 from .meter import WARM_UP, WINDOW, Meter, Window
 from .plan import Plan
 from .schedule import ClosedLoop, OpenLoop

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from ..session import changes_nothing
+from ..core.session import changes_nothing
 
 Device = str | int
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from ..endpoint import DEFAULT_ENDPOINT
-from ..protocol import DEFAULT_TIMEOUT, Codec
+from ..protocol.endpoint import DEFAULT_ENDPOINT
+from ..protocol.messages import DEFAULT_TIMEOUT, Codec
 from .mix import Mix
 from .schedule import Schedule
 

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
-from ..errors import Code, PlcmqError, failure
+from ..protocol.errors import Code, PlcmqError, failure
 from .generator import Generator, precise_loop
 from .meter import Window
 from .plan import Plan

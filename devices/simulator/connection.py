@@ -18,10 +18,10 @@ from struct import Struct
 from time import monotonic
 from typing import cast
 
-from ..mbap import Framer, FramingError, frame
+from ..transport.mbap import Framer, FramingError, frame
 from .endpoint import Endpoint
 from .evidence import Ending
-from .fault import Close, Exchange, Peer
+from .faults.base import Close, Exchange, Peer
 
 LINGER_NONE = Struct("ii").pack(1, 0)  # closing sends a reset
 PIECE_GAP = 0.002  # seconds between pieces that shall not travel in one segment

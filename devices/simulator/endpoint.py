@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .evidence import Evidence
-from .fault import Exchange, Fault
-from .functions import NO_RESPONSE, exception, execute
-from .memory import Change, Unit
+from .faults.base import Exchange, Fault
+from .registers.functions import NO_RESPONSE, exception, execute
+from .registers.memory import Change, Unit
 
 
 class Endpoint:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .functions import READS
-from .memory import Change
+from .registers.functions import READS
+from .registers.memory import Change
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | int | float | str | bool | None
 """What a report is made of."""

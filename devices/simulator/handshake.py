@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..layout import RANGES
-from ..model import (
+from ..model.devices import (
     Access,
     Action,
     ArgRef,
@@ -30,6 +29,7 @@ from ..model import (
     Wait,
     Write,
 )
+from ..model.layout import RANGES
 
 ERROR_WORDS = frozenset({"fault", "error", "alarm", "failed", "failure", "emergency", "estop", "aborted"})
 """A PLC in good health never has a state of such a name."""

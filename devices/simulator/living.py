@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from random import Random
 
-from ..model import Access, Profile, Tag, Type
+from ..model.devices import Access, Profile, Tag, Type
 from .handshake import ERROR_WORDS, is_counter
 
 Number = float

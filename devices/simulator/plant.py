@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from ...client.errors import PlcmqError
-from ..codec import TagCodec, UndecodableValue, codecs
-from ..layout import RANGES
-from ..matching import matches
-from ..model import Profile, Tag, Type, Value
+from ...client.protocol.errors import PlcmqError
+from ..model.codec import TagCodec, UndecodableValue, codecs
+from ..model.comparison import matches
+from ..model.devices import Profile, Tag, Type, Value
+from ..model.layout import RANGES
 from .handshake import AnyValue, Copy, Handshake, Stage, at_rest, handshakes
 from .living import Life, lives
-from .memory import Change, Unit, pack
+from .registers.memory import Change, Unit, pack
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,17 +19,17 @@ from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar
 
-from ..codec import codecs
-from ..model import Endpoint as Address
-from ..model import Profile, Table, Value
+from ..model.codec import codecs
+from ..model.devices import Endpoint as Address
+from ..model.devices import Profile, Table, Value
 from .endpoint import Endpoint
 from .evidence import Evidence
-from .fault import Close, Fault
-from .memory import Change, Unit
-from .pace import Delay
+from .faults.base import Close, Fault
+from .faults.pace import Delay
+from .faults.slots import Full, SlotLimit
 from .plant import Pace, Plant
+from .registers.memory import Change, Unit
 from .server import Server
-from .slots import Full, SlotLimit
 
 AnyFault = TypeVar("AnyFault", bound=Fault)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import yaml
 
-from ..model import Site
+from ..model.devices import Site
+from .faults.script import Entry, load_script
 from .plc import SimulatedPlc
-from .script import Entry, load_script
 from .site import LIVELY, Served, SimulatedSite, rewrite
 
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from .evidence import Evidence, Json
-from .fault import Close, Fault
+from .faults.base import Close, Fault
 from .plc import SimulatedPlc
 from .site import ServeError, SimulatedSite
 

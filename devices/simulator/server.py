@@ -17,7 +17,7 @@ from time import monotonic
 from .connection import LINGER_NONE, Connection
 from .endpoint import Endpoint
 from .evidence import Ending
-from .fault import Admission, Close, Fault, Peer, Scene
+from .faults.base import Admission, Close, Fault, Peer, Scene
 
 CLOSE_TIME = 1.0  # seconds that a connection has for its orderly end
 

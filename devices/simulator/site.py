@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from ..model import Endpoint as Address
-from ..model import Site
+from ..model.devices import Endpoint as Address
+from ..model.devices import Site
 from .evidence import Json
 from .plant import Pace
 from .plc import SimulatedPlc

@@ -10,15 +10,15 @@ import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from ..device import Device, Tag, is_action
-from ..model import Action, Conductor, Profile, Script, Value
-from ..model import Tag as TagModel
-from ..signature import BadSignature, argument_schemas, converters, summary
-from .declared import declared_profile
-from .problems import Path, Problem, SiteError
-from .profile_rules import check_profile
-from .schema import canonical
-from .structure import ActionParts, ProfileParts, read_forms
+from ..model.devices import Action, Conductor, Profile, Script, Value
+from ..model.devices import Tag as TagModel
+from ..python.device import Device, Tag, is_action
+from ..python.signature import BadSignature, argument_schemas, converters, summary
+from .definitions.declared import declared_profile
+from .definitions.problems import Path, Problem, SiteError
+from .forms.schema import canonical
+from .forms.structure import ActionParts, ProfileParts, read_forms
+from .rules.profile import check_profile
 
 Code = Callable[..., Coroutine[object, object, object]]
 

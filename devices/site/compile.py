@@ -12,11 +12,11 @@ import dataclasses
 import functools
 from typing import Any
 
-from ..model import Device, LinkSettings, Profile, Site
-from .content import Form, SiteContent
-from .declared import declared_profile
-from .presets import preset_settings
-from .problems import Path, Problem, SiteError
+from ..model.devices import Device, LinkSettings, Profile, Site
+from .definitions.content import Form, SiteContent
+from .definitions.declared import declared_profile
+from .definitions.presets import preset_settings
+from .definitions.problems import Path, Problem, SiteError
 from .python_class import python_form, resolve_python
 
 _NO_LINK = LinkSettings()

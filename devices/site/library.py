@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .content import Form
+from .definitions.content import Form
 from .load import parse_site
 
 _FOLDER: Final = Path(__file__).parent.parent / "library"

@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path as FilePath
 
-from .content import SiteContent
-from .document import MAX_BYTES, Document, parse_document
-from .problems import Problem, SiteError
-from .rules import check_site
-from .schema import SiteForm, canonical
-from .structure import read_forms
+from .definitions.content import SiteContent
+from .definitions.document import MAX_BYTES, Document, parse_document
+from .definitions.problems import Problem, SiteError
+from .forms.schema import SiteForm, canonical
+from .forms.structure import read_forms
+from .whole import check_site
 
 
 def load_site(path: FilePath) -> SiteContent:

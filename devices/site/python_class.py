@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from types import ModuleType
 
-from ..device import Device
-from ..model import Profile
-from .content import Form
-from .names import is_python_class
-from .problems import Problem, SiteError, suggestion
+from ..model.devices import Profile
+from ..python.device import Device
+from .definitions.content import Form
+from .definitions.names import is_python_class
+from .definitions.problems import Problem, SiteError, suggestion
 
 ENTRY_POINTS = "plcmq.profiles"
 """The group of entry points in which packages offer classes under short names."""
@@ -78,7 +78,7 @@ def _load(path: str) -> type[Device]:
     if found is None:
         raise _problem(path, f"module `{module_name}` has no class `{name}`{_hint(name, module)}")
     if not isinstance(found, type) or not issubclass(found, Device):
-        raise _problem(path, f"`{path}` is no device class: it must derive from plcmq.devices.device.Device")
+        raise _problem(path, f"`{path}` is no device class: it must derive from plcmq.devices.Device")
     return found
 
 

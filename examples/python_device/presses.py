@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from plcmq.devices.device import Device, Tag, action
+from plcmq.devices import Device, Tag, action
 
 
 class Press(Device):

@@ -25,11 +25,11 @@ from pathlib import Path
 
 import psutil
 import zmq
-from plcmq.broker.registry import Registry
+from plcmq.broker.storage.registry import Registry
 from plcmq.client import PlcmqError, connect
+from plcmq.devices.simulator.faults.silence import Blackhole
 from plcmq.devices.simulator.plc import SimulatedPlc
-from plcmq.devices.simulator.silence import Blackhole
-from plcmq.devices.site.content import SiteContent
+from plcmq.devices.site.definitions.content import SiteContent
 from timing import run_plc
 
 TAGS = 100  # float tags of each device

@@ -14,20 +14,17 @@ import psycopg
 import pytest
 import zmq
 from plcmq.broker.catalogue import Catalogue, Entry, Kind
-from plcmq.broker.fleet import Fleet
-from plcmq.broker.overview import Overview
-from plcmq.broker.routing import Router
-from plcmq.broker.serve import FRONT
-from plcmq.broker.server import Server
-from plcmq.client.protocol import Limits
-from plcmq.client.transport import ZmqContext, bind_router, bound_endpoint, new_context
-from plcmq.devices.hostwire import pack, unpack
-from plcmq.devices.jobs import (
-    Hello,
-    Welcome,
-)
-from plcmq.devices.model import Device, Profile, Table, Tag, Type
-from plcmq.devices.requests import CompiledProfile
+from plcmq.broker.fleet.fleet import Fleet
+from plcmq.broker.routing.overview import Overview
+from plcmq.broker.routing.router import Router
+from plcmq.broker.service.serve import FRONT
+from plcmq.broker.service.server import Server
+from plcmq.client.protocol.messages import Limits
+from plcmq.client.protocol.sockets import ZmqContext, bind_router, bound_endpoint, new_context
+from plcmq.devices.interface.requests import CompiledProfile
+from plcmq.devices.model.devices import Device, Profile, Table, Tag, Type
+from plcmq.devices.protocol.messages import Hello, Welcome
+from plcmq.devices.protocol.wire import pack, unpack
 
 
 @pytest.fixture(scope="session")

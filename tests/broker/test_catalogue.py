@@ -6,12 +6,12 @@ import sys
 
 import pytest
 from plcmq.broker.catalogue import Catalogue, build
-from plcmq.client.errors import Code, PlcmqError
-from plcmq.devices.site.content import Snapshot
+from plcmq.client.protocol.errors import Code, PlcmqError
+from plcmq.devices.site.definitions.content import Snapshot
 
 TAG = {"address": "holding:0", "type": "uint16"}
 CODE = """
-from plcmq.devices.device import Device, Tag
+from plcmq.devices.python.device import Device, Tag
 
 class Press(Device):
     a = Tag("holding:0", "uint16")

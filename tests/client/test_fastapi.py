@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
-from plcmq.client.errors import MEANINGS, Code, PlcmqError, failure
 from plcmq.client.fastapi import (
     ERROR_RESPONSES,
     BlockingDevice,
@@ -25,6 +24,7 @@ from plcmq.client.fastapi import (
     get_conn_dep,
     plcmq_lifespan,
 )
+from plcmq.client.protocol.errors import MEANINGS, Code, PlcmqError, failure
 
 seen: list[LeasedDevice | BlockingDevice] = []
 """What was injected into the views of `app`, in order."""

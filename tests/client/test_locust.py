@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plcmq.client.errors import Code, failure
+from plcmq.client.protocol.errors import Code, failure
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 import uvloop
-from plcmq.client.errors import PlcmqError
-from plcmq.devices.channel import Channel
-from plcmq.devices.jobs import CANCEL, Done, Job
-from plcmq.devices.locking import DeviceLock
-from plcmq.devices.model import (
+from plcmq.client.protocol.errors import PlcmqError
+from plcmq.devices.channel.channel import Channel
+from plcmq.devices.interface.requests import CompiledProfile
+from plcmq.devices.model.devices import (
     Access,
     Action,
     Device,
@@ -27,10 +26,11 @@ from plcmq.devices.model import (
     Type,
     Verify,
 )
-from plcmq.devices.refusals import leaving
-from plcmq.devices.requests import CompiledProfile
+from plcmq.devices.protocol.messages import CANCEL, Done, Job
 from plcmq.devices.simulator.plc import SimulatedPlc
-from plcmq.devices.worker import Worker
+from plcmq.devices.worker.errors import leaving
+from plcmq.devices.worker.lock import DeviceLock
+from plcmq.devices.worker.worker import Worker
 
 ON_BOTH_LOOPS = {"test_link.py", "test_channel.py"}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from plcmq.client.errors import Code, failure
+from plcmq.client.protocol.errors import Code, failure
 
 SOURCE = Path(__file__).parents[2] / "examples" / "mes_service" / "app.py"
 

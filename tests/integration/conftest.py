@@ -18,15 +18,15 @@ from pathlib import Path
 
 import pytest
 from plcmq.broker.config import ServeSettings
-from plcmq.broker.registry import Registry
-from plcmq.broker.registry_thread import RegistryThread
-from plcmq.broker.serve import serve
+from plcmq.broker.service.serve import serve
+from plcmq.broker.storage.registry import Registry
+from plcmq.broker.storage.threads import RegistryThread
 from plcmq.client import PlcmqError, connect
-from plcmq.devices.host_settings import HostSettings
-from plcmq.devices.model import Table
+from plcmq.devices.host.settings import HostSettings
+from plcmq.devices.model.devices import Table
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.site.compile import compile_site
-from plcmq.devices.site.content import SiteContent
+from plcmq.devices.site.definitions.content import SiteContent
 from plcmq.devices.site.load import load_site
 
 PRESS_SITE = Path(__file__).with_name("press.yaml")
@@ -186,7 +186,7 @@ def free_address():
 PROGRAMS = Path(__file__).with_name("programs")
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["plcmq.broker.serve", "plcmq.broker.cli.running", "plcmq.devices.host_process"]
+    ["plcmq.broker.service.serve", "plcmq.broker.cli.terminal.process", "plcmq.devices.host.process"]
 )
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from plcmq.broker.cli.app import app
+from plcmq.devices.simulator.faults.register_map import MaxRegisters
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.simulator.running import RunningSimulator
-from plcmq.devices.simulator.traps import MaxRegisters
 from plcmq.devices.site.compile import compile_site
 from plcmq.devices.site.load import load_site
 from typer.testing import CliRunner

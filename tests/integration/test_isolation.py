@@ -11,8 +11,8 @@ from contextlib import AsyncExitStack, contextmanager
 
 import pytest
 from plcmq.client import PlcmqError, connect
-from plcmq.devices.simulator.fault import Close
-from plcmq.devices.simulator.silence import Blackhole
+from plcmq.devices.simulator.faults.base import Close
+from plcmq.devices.simulator.faults.silence import Blackhole
 
 QUICK = {"timeout": 0.3, "backoff_max": 0.5}
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from plcmq.client import PlcmqError, Retry, connect
 from plcmq.devices.simulator.evidence import Ending
-from plcmq.devices.simulator.silence import Blackhole, Loss, ReplyLost
+from plcmq.devices.simulator.faults.silence import Blackhole, Loss, ReplyLost
 
 QUICK = {"timeout": 0.2, "backoff_max": 0.5}
 WRITES = frozenset({5, 6, 15, 16})

@@ -6,7 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from plcmq.client import get_conn
-from plcmq.devices.simulator.slots import Full
+from plcmq.devices.simulator.faults.slots import Full
 
 CLICKS = """
 import sys

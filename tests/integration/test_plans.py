@@ -5,10 +5,10 @@ import struct
 from itertools import pairwise, product
 
 import pytest
-from plcmq.devices.simulator.fault import Fault
-from plcmq.devices.simulator.traps import Tear
+from plcmq.devices.simulator.faults.base import Fault
+from plcmq.devices.simulator.faults.register_map import Tear
 from plcmq.devices.site.compile import compile_site
-from plcmq.devices.site.content import SiteContent
+from plcmq.devices.site.definitions.content import SiteContent
 
 CALLERS = 100
 ROUNDS = 20

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from plcmq.client import PlcmqError
-from plcmq.devices.model import Action
+from plcmq.devices.model.devices import Action
+from plcmq.devices.simulator.faults.silence import Blackhole, ReplyLost
 from plcmq.devices.simulator.plant import Pace
-from plcmq.devices.simulator.silence import Blackhole, ReplyLost
 from plcmq.devices.site.compile import compile_site
 from plcmq.devices.site.load import load_site
 from plcmq.devices.site.python_class import resolve_python

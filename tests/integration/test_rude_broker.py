@@ -8,11 +8,23 @@ import random
 
 import pytest
 import zmq
-from plcmq.client.transport import bind_router, bound_endpoint, new_context
-from plcmq.devices.host_process import run_host
-from plcmq.devices.host_settings import HostSettings
-from plcmq.devices.hostwire import pack, unpack
-from plcmq.devices.jobs import Again, Bye, Done, Hello, Job, Ping, Pong, Refused, Release, Serve, Welcome
+from plcmq.client.protocol.sockets import bind_router, bound_endpoint, new_context
+from plcmq.devices.host.process import run_host
+from plcmq.devices.host.settings import HostSettings
+from plcmq.devices.protocol.messages import (
+    Again,
+    Bye,
+    Done,
+    Hello,
+    Job,
+    Ping,
+    Pong,
+    Refused,
+    Release,
+    Serve,
+    Welcome,
+)
+from plcmq.devices.protocol.wire import pack, unpack
 
 
 class RudeBroker:

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from plcmq.client import PlcmqError
-from plcmq.devices.simulator.fault import Fault
-from plcmq.devices.simulator.gateway import DeadUnit
+from plcmq.devices.simulator.faults.base import Fault
+from plcmq.devices.simulator.faults.gateway import DeadUnit
 from plcmq.devices.simulator.plc import SimulatedPlc
 
 UNITS = range(1, 9)

@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 import zmq
 from plcmq.client import connect
-from plcmq.devices.simulator.fault import Fault
+from plcmq.devices.simulator.faults.base import Fault
 from plcmq.devices.site.compile import compile_site
-from plcmq.devices.site.content import SiteContent
+from plcmq.devices.site.definitions.content import SiteContent
 
 TAGS = 1000
 WATCHERS = 50

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import zmq
 from plcmq.client import PlcmqError, connect
-from plcmq.client.transport import EndpointInUse
+from plcmq.client.protocol.sockets import EndpointInUse
 
 MIB = 1024 * 1024
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)

@@ -17,7 +17,7 @@ from typing import Any
 
 from plant import MEASURES, TICKS
 from plcmq.client import AsyncConnection, PlcmqError, Retry, connect
-from plcmq.client.session import GRACE
+from plcmq.client.core.session import GRACE
 
 PATIENT = Retry(patience=1.0)
 STALE = 0.3 * TICKS  # ticks; a reply to an earlier request is older, because that request timed out first

@@ -21,14 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from plcmq.devices.model import Table
-from plcmq.devices.simulator.fault import Exchange, Fault
-from plcmq.devices.simulator.memory import Change, Unit
-from plcmq.devices.simulator.pace import Delay, InFlight, MinGap, WarmUp
+from plcmq.devices.model.devices import Table
+from plcmq.devices.simulator.faults.base import Exchange, Fault
+from plcmq.devices.simulator.faults.pace import Delay, InFlight, MinGap, WarmUp
+from plcmq.devices.simulator.faults.watchdog import OutputWatchdog
 from plcmq.devices.simulator.plc import SimulatedPlc
-from plcmq.devices.simulator.watchdog import OutputWatchdog
+from plcmq.devices.simulator.registers.memory import Change, Unit
 from plcmq.devices.site.compile import compile_site
-from plcmq.devices.site.content import SiteContent
+from plcmq.devices.site.definitions.content import SiteContent
 from plcmq.devices.site.load import load_site
 
 SITE = Path(__file__).with_name("site.yaml")

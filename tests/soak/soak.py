@@ -28,13 +28,13 @@ from random import Random
 
 import uvloop
 from plant import STRUCK, Plant
-from plcmq.broker.registry import Registry
-from plcmq.broker.registry_thread import RegistryThread
+from plcmq.broker.storage.registry import Registry
+from plcmq.broker.storage.threads import RegistryThread
 from plcmq.client import AsyncConnection, PlcmqError, connect
 from plcmq.devices.simulator.evidence import Ending
-from plcmq.devices.simulator.fault import Fault
+from plcmq.devices.simulator.faults.base import Fault
+from plcmq.devices.simulator.faults.silence import Blackhole
 from plcmq.devices.simulator.plc import SimulatedPlc
-from plcmq.devices.simulator.silence import Blackhole
 from processes import Client, Program, free_port
 from storm import strikes
 from trials import come_back, dead_device, fire

@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from random import Random
 
 from plant import TIMEOUT
-from plcmq.devices.simulator.fault import Close, Fault
-from plcmq.devices.simulator.frames import Broken, BrokenFrames
-from plcmq.devices.simulator.gateway import DeadUnit, WrongUnit
-from plcmq.devices.simulator.pace import Busy, Delay, MinGap, Scan, Violation, WarmUp
-from plcmq.devices.simulator.silence import (
+from plcmq.devices.simulator.faults.base import Close, Fault
+from plcmq.devices.simulator.faults.frames import Broken, BrokenFrames
+from plcmq.devices.simulator.faults.gateway import DeadUnit, WrongUnit
+from plcmq.devices.simulator.faults.pace import Busy, Delay, MinGap, Scan, Violation, WarmUp
+from plcmq.devices.simulator.faults.register_map import (
+    ExceptionReply,
+    Hole,
+    MaxRegisters,
+    NoFunction,
+    SelfReset,
+    Tear,
+)
+from plcmq.devices.simulator.faults.silence import (
     Blackhole,
     IdleClose,
     Lateness,
@@ -26,8 +34,7 @@ from plcmq.devices.simulator.silence import (
     ReplyLost,
     Unplug,
 )
-from plcmq.devices.simulator.slots import Full, SlotLimit
-from plcmq.devices.simulator.traps import ExceptionReply, Hole, MaxRegisters, NoFunction, SelfReset, Tear
+from plcmq.devices.simulator.faults.slots import Full, SlotLimit
 
 Make = Callable[[Random], Fault]
 

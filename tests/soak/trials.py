@@ -7,8 +7,8 @@ import time
 
 from plant import BACKOFF_MAX, TIMEOUT, Plant
 from plcmq.client import AsyncConnection, PlcmqError
-from plcmq.devices.simulator.pace import Delay
-from plcmq.devices.simulator.silence import Blackhole
+from plcmq.devices.simulator.faults.pace import Delay
+from plcmq.devices.simulator.faults.silence import Blackhole
 from verdict import Case
 
 BACK = 20 * TIMEOUT + 3  # seconds; units behind a gateway are tried again after 20 timeouts

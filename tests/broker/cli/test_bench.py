@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from plcmq.client import Code
-from plcmq.client.errors import failure
+from plcmq.client.protocol.errors import failure
 
 DESCRIPTION = {"tags": {"a": {"access": "ro"}, "b": {"access": "rw"}}, "actions": {}}
 SHORT = ("--duration", "0.3", "--warm-up", "0", "--in-flight", "2")

@@ -7,12 +7,12 @@ import dataclasses
 import time
 
 import pytest
-from plcmq.client.errors import Code, failure
 from plcmq.client.load.generator import Generator, precise_loop
 from plcmq.client.load.meter import Totals
 from plcmq.client.load.mix import Mix, Operation
 from plcmq.client.load.plan import Plan
 from plcmq.client.load.schedule import ClosedLoop, OpenLoop
+from plcmq.client.protocol.errors import Code, failure
 
 READ = Operation("read a", "read", {"tags": ["a"]})
 OPEN = OpenLoop(200.0)

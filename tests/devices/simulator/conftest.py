@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import pytest
 import uvloop
-from plcmq.devices.model import (
+from plcmq.devices.model.devices import (
     Access,
     Action,
     ArgRef,

@@ -1,6 +1,6 @@
 """The PLC's side of the handshakes, as inferred from a profile's actions."""
 
-from plcmq.devices.model import (
+from plcmq.devices.model.devices import (
     Access,
     Action,
     ArgRef,

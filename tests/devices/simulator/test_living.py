@@ -1,8 +1,8 @@
 """Tags that live by themselves."""
 
-from plcmq.devices.model import Access, Profile, Table, Tag, Type
-from plcmq.devices.simulator.memory import Unit
+from plcmq.devices.model.devices import Access, Profile, Table, Tag, Type
 from plcmq.devices.simulator.plant import Pace, Plant
+from plcmq.devices.simulator.registers.memory import Unit
 
 
 def living(*tags):

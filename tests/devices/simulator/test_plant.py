@@ -1,8 +1,8 @@
 """The living side of a unit, in simulated time."""
 
 import pytest
-from plcmq.client.errors import Rejected
-from plcmq.devices.model import (
+from plcmq.client.protocol.errors import Rejected
+from plcmq.devices.model.devices import (
     Access,
     Action,
     ArgRef,
@@ -15,8 +15,8 @@ from plcmq.devices.model import (
     Wait,
     Write,
 )
-from plcmq.devices.simulator.memory import Unit
 from plcmq.devices.simulator.plant import Pace, Plant
+from plcmq.devices.simulator.registers.memory import Unit
 
 PACE = Pace(reaction=0.1, batch=2.0)
 

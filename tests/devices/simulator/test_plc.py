@@ -1,10 +1,10 @@
 """A simulated PLC with tags, as other tests use it."""
 
 import pytest
-from plcmq.devices.model import Access, Profile, Table, Tag, Type
+from plcmq.devices.model.devices import Access, Profile, Table, Tag, Type
+from plcmq.devices.simulator.faults.silence import Blackhole
 from plcmq.devices.simulator.plant import Pace
 from plcmq.devices.simulator.plc import SimulatedPlc
-from plcmq.devices.simulator.silence import Blackhole
 
 FAST = Pace(reaction=0.02, batch=0.4)
 START, STOP = "05 0000 ff00", "05 0000 0000"

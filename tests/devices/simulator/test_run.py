@@ -5,9 +5,9 @@ import json
 
 import pytest
 import yaml
-from plcmq.devices.model import Device, Endpoint, Site
+from plcmq.devices.model.devices import Device, Endpoint, Site
+from plcmq.devices.simulator.faults.script import ScriptError
 from plcmq.devices.simulator.run import simulate
-from plcmq.devices.simulator.script import ScriptError
 
 SOURCE = """
 profiles: {press: {tags: {a: {address: "holding:0", type: uint16}}}}

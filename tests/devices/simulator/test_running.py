@@ -3,10 +3,10 @@
 import socket
 
 import pytest
-from plcmq.devices.model import Device, Site, Table
+from plcmq.devices.model.devices import Device, Site, Table
+from plcmq.devices.simulator.faults.silence import Blackhole
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.simulator.running import RunningSimulator
-from plcmq.devices.simulator.silence import Blackhole
 from plcmq.devices.simulator.site import SimulatedSite
 
 READ = bytes.fromhex("0001 0000 0006 01 03 0000 0001")

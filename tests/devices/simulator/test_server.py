@@ -6,7 +6,7 @@ import socket
 import struct
 
 import pytest
-from plcmq.devices.simulator.fault import Close
+from plcmq.devices.simulator.faults.base import Close
 from plcmq.devices.simulator.plc import SimulatedPlc
 from pymodbus.client import AsyncModbusTcpClient
 

@@ -1,7 +1,7 @@
 """Simulated PLCs for a whole site."""
 
 import pytest
-from plcmq.devices.model import Device, Endpoint, Site
+from plcmq.devices.model.devices import Device, Endpoint, Site
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.simulator.site import ServeError, SimulatedSite, loopback, rewrite
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from plcmq.devices.site.content import SiteContent
+from plcmq.devices.site.definitions.content import SiteContent
 from plcmq.devices.site.load import parse_site
 
 PRESS = """\

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from plcmq.devices.model import (
+from plcmq.devices.model.devices import (
     Access,
     ArgRef,
     Check,
@@ -22,9 +22,9 @@ from plcmq.devices.model import (
     Write,
 )
 from plcmq.devices.site.compile import compile_device, compile_profile, compile_site
-from plcmq.devices.site.content import SiteContent
-from plcmq.devices.site.declared import operand
-from plcmq.devices.site.problems import SiteError
+from plcmq.devices.site.definitions.content import SiteContent
+from plcmq.devices.site.definitions.declared import operand
+from plcmq.devices.site.definitions.problems import SiteError
 
 
 def test_the_example_of_the_reference_compiles(press: SiteContent) -> None:

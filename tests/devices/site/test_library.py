@@ -6,13 +6,13 @@ import struct
 from pathlib import Path
 
 import pytest
-from plcmq.client.errors import Code, Outcome
-from plcmq.devices.model import Table
+from plcmq.client.protocol.errors import Code, Outcome
+from plcmq.devices.model.devices import Table
 from plcmq.devices.simulator.plant import Pace
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.site.compile import compile_profile
+from plcmq.devices.site.definitions.presets import PRESETS
 from plcmq.devices.site.library import library
-from plcmq.devices.site.presets import PRESETS
 
 LIBRARY = library()
 PROFILES = {name: compile_profile(name, entry.form) for name, entry in LIBRARY.items()}

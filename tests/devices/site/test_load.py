@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plcmq.devices.site.content import SiteContent
+from plcmq.devices.site.definitions.content import SiteContent
+from plcmq.devices.site.definitions.problems import SiteError
+from plcmq.devices.site.forms.schema import ActionForm, DeviceForm, LinkForm, ProfileForm, StepForm, TagForm
 from plcmq.devices.site.load import load_site, parse_site, site_from_map
-from plcmq.devices.site.problems import SiteError
-from plcmq.devices.site.schema import ActionForm, DeviceForm, LinkForm, ProfileForm, StepForm, TagForm
 
 
 def problems_in(text: str) -> list[str]:

@@ -7,17 +7,17 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-from plcmq.devices.model import Access, Order, Type
+from plcmq.devices.model.devices import Access, Order, Type
 from plcmq.devices.site import python_class
 from plcmq.devices.site.compile import compile_profile, compile_site
-from plcmq.devices.site.export import site_text
+from plcmq.devices.site.definitions.export import site_text
+from plcmq.devices.site.definitions.problems import SiteError
 from plcmq.devices.site.load import parse_site
-from plcmq.devices.site.problems import SiteError
 from plcmq.devices.site.python_class import python_form, resolve_python
 
 HEAD = """
 from typing import Annotated
-from plcmq.devices.device import Device, Tag, action
+from plcmq.devices.python.device import Device, Tag, action
 """
 PRESS = (
     HEAD
@@ -160,7 +160,7 @@ def test_a_class_that_is_not_there_is_told_the_nearest_one(module) -> None:
 
 
 def test_a_class_of_another_kind_is_refused(module) -> None:
-    assert "must derive from plcmq.devices.device.Device" in problem(f"{module(PRESS)}:Stranger")
+    assert "must derive from plcmq.devices.Device" in problem(f"{module(PRESS)}:Stranger")
     assert "must derive from" in problem(f"{module(HEAD)}:Tag")
 
 

@@ -1,0 +1,181 @@
+"""What `plcmq doctor` does: finds a way to the device, has it examined, and prints what was found.
+
+Strategy: a PLC has one connection, so where a broker answers that has the device's endpoint, all questions go
+through it. Only where none answers does the command connect itself, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ....client import connect
+from ....client.aio.connection import AsyncConnection
+from ....client.protocol.errors import BrokerUnreachable, Code, PlcmqError
+from ....devices.doctor.checks import Diagnosis, Doctor, Finding, Probe, Verdict, probe_of
+from ....devices.doctor.direct import DirectLine
+from ....devices.modbus.errors import ExceptionReply, LinkError, NoReply
+from ....devices.model.devices import Device, Table
+from ..terminal import render
+from ..terminal.reporting import CommandFailed
+from .devices import find_device
+
+PATIENCE = 2.0  # seconds that a broker gets to answer, before we take it that nobody has the connection
+PAGE = 1000  # devices in one question to the broker
+STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
+
+
+def subject_of(
+    device: str, tag: str | None, registry: str | None, config: Path | None
+) -> tuple[Device, Probe]:
+    """The device as the registry has it, and where to read.
+
+    Raises:
+        CommandFailed: there is no such device or tag.
+    """
+    from ....devices.site.compile import compile_device, compile_profile
+    from ....devices.site.definitions.problems import suggestion
+    from ....devices.site.python_class import profile_form
+    from ..terminal.registry import registry_of
+
+    with registry_of(registry, config) as opened:
+        content = opened.snapshot()
+    form = find_device(content.devices, device)
+    profile = compile_profile(form["profile"], profile_form(form["profile"], content.profiles))
+    try:
+        return compile_device(form), probe_of(profile, tag)
+    except KeyError:
+        hint = suggestion(str(tag), profile.tags) or ""
+        raise CommandFailed("unknown_tag", [f"{form['name']} has no tag {tag!r}{hint}"]) from None
+
+
+async def examine(device: Device, probe: Probe, address: str, as_json: bool) -> tuple[str, Diagnosis]:
+    """By which way, and what was found."""
+    tell = (lambda _finding: None) if as_json else _print_finding
+    conn = connect(address, connect_timeout=PATIENCE)
+    try:
+        if await _answers(conn) and await _is_served(conn, device):
+            if not as_json:
+                render.remark(f"asking through the broker at {address}, which has the connection")
+            return "broker", await Doctor(device, probe, BrokerLine(conn, device), tell).examine()
+    finally:
+        await conn.close()
+    if not as_json:
+        render.remark(f"no broker at {address} has it\nopening the one connection to {device.endpoint}")
+    async with DirectLine(device) as line:
+        return "direct", await Doctor(device, probe, line, tell).examine()
+
+
+async def _answers(conn: AsyncConnection) -> bool:
+    try:
+        await conn.open()
+    except BrokerUnreachable:
+        return False
+    return True
+
+
+async def _is_served(conn: AsyncConnection, device: Device) -> bool:
+    """Whether the broker has the device.
+
+    Raises:
+        CommandFailed: it has not, but another one at the same endpoint.
+    """
+    rows: list[Mapping[str, Any]] = []
+    while True:
+        page = await conn.devices(limit=PAGE, offset=len(rows))
+        rows += page["devices"]
+        if not page["devices"] or len(rows) >= page["total"]:
+            break
+    neighbours = [row for row in rows if row["enabled"] and row["endpoint"] == str(device.endpoint)]
+    if any(row["id"] == device.id and row["name"] == device.name for row in neighbours):
+        return True
+    if neighbours:
+        names = ", ".join(str(row["name"]) for row in neighbours[:5])
+        problem = f"the broker has the connection to {device.endpoint}, for {names}, and does not serve "
+        hint = f"enable {device.name}, or stop the broker"
+        raise CommandFailed("served_elsewhere", [problem + device.name], hint)
+    return False
+
+
+class BrokerLine:
+    """Asks a device through the broker that serves it."""
+
+    is_own = False
+
+    def __init__(self, conn: AsyncConnection, device: Device) -> None:
+        self._conn = conn
+        self._device = device
+
+    async def connect(self) -> list[Finding]:
+        """What the device's host says of the connection."""
+        try:
+            status = await self._conn.status(self._device.id)
+        except PlcmqError as error:
+            return [Finding("tcp", Verdict.FAIL, error.message)]
+        state, reason = status["state"], status.get("reason") or ""
+        verdict = Verdict.FAIL if state == "down" else Verdict.OK
+        text = f"{self._device.endpoint} is {state}" + (f": {reason}" if reason else "")
+        return [Finding("tcp", verdict, text)]
+
+    async def read(self, table: Table, address: int, count: int) -> bytes:
+        """One raw read."""
+        result = await self._ask("read_raw", {"table": str(table), "address": address, "count": count})
+        if table.is_bits:
+            number = sum(int(bit) << place for place, bit in enumerate(result["bits"]))
+            return number.to_bytes((count + 7) // 8, "little")
+        return b"".join(int(register).to_bytes(2) for register in result["registers"])
+
+    async def identify(self) -> Mapping[str, str]:
+        """The identification."""
+        objects: Mapping[str, str] = (await self._ask("identify", {}))["objects"]
+        return objects
+
+    async def together(self, _table: Table, _address: int, _width: int, _window: int, /) -> str | None:
+        """Not tried: others use the connection, and its host tries it out by itself."""
+        return None
+
+    async def pause(self, seconds: float) -> None:
+        """The device's settings have the host do so."""
+
+    async def _ask(self, action: str, rqargs: dict[str, Any]) -> Mapping[str, Any]:
+        try:
+            result: Mapping[str, Any] = await self._conn.request(action, rqargs, device=self._device.id)
+        except PlcmqError as error:
+            if error.code is Code.DEVICE_ERROR and "exception" in error.details:
+                raise ExceptionReply(error.details.get("function", 0), error.details["exception"]) from error
+            kind = NoReply if error.code is Code.TIMEOUT else LinkError
+            raise kind(error.message) from error
+        return result
+
+
+# --- what is printed --------------------------------------------------------------------------------
+
+
+def _print_finding(finding: Finding) -> None:
+    style = STYLES[finding.verdict]
+    render.print_line(f"[{style}]{finding.verdict:<4}[/]  {finding.check:<11} {render.escape(finding.text)}")
+
+
+def print_advice(found: Diagnosis) -> None:
+    """What to write into the site file, for people."""
+    if found.link:
+        settings = ", ".join(f"{name}: {render.plain(value)}" for name, value in found.link.items())
+        render.print_line(f"\n[bold]for the site file[/]\n  link: {{{render.escape(settings)}}}")
+    elif found.is_good:
+        render.print_line("\nthe default `link` settings fit")
+    if found.preset:
+        render.print_line(f"  link: {{preset: {found.preset}}}  (looks like one)")
+
+
+def document(device: Device, through: str, found: Diagnosis) -> dict[str, Any]:
+    """The whole examination, for machines."""
+    return {
+        "device": device.name,
+        "endpoint": str(device.endpoint),
+        "through": through,
+        "findings": [finding.to_map() for finding in found.findings],
+        "link": found.link,
+        "preset": found.preset,
+        "ok": found.is_good,
+    }

@@ -1,0 +1,45 @@
+"""What the action `describe` tells: a device's profile, its tags, and its actions with their arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..model.codec import value_schema
+from ..model.devices import Device, Tag
+from .requests import BUILT_IN, CompiledProfile
+
+
+def describe(device: Device, kind: CompiledProfile) -> dict[str, Any]:
+    """The description of a device, with JSON Schemas of tags' values and of actions' arguments."""
+    profile = kind.profile
+    return {
+        "device": {"id": device.id, "name": device.name, "description": device.description},
+        "profile": profile.name,
+        "description": profile.description,
+        "tags": {name: _tag(tag) for name, tag in profile.tags.items()},
+        "actions": {name: _action(kind, name) for name in profile.actions},
+        "built_in": list(BUILT_IN),
+    }
+
+
+def _tag(tag: Tag) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "type": str(tag.type),
+        "access": str(tag.access),
+        "address": f"{tag.table}:{tag.address}",
+        "schema": value_schema(tag),
+    }
+    if tag.enum is not None:
+        told["enum"] = {str(number): name for number, name in tag.enum.items()}
+    optional = {
+        "unit": tag.unit or None,
+        "description": tag.description or None,
+        "min": tag.min,
+        "max": tag.max,
+    }
+    return told | {name: value for name, value in optional.items() if value is not None}
+
+
+def _action(kind: CompiledProfile, name: str) -> dict[str, Any]:
+    arguments = kind.arguments[name]
+    return {"description": arguments.action.description, "schema": arguments.schema()}

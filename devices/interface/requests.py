@@ -1,0 +1,268 @@
+"""Fits a request's arguments to a device: the check at the edge, so that no bad request reaches a host.
+
+Strategy: pure. One function a built-in action; each returns the arguments as workers want them (names in
+lists, defaults filled in) or raises the error for the caller. Actions that a profile declares are checked
+against their JSON Schemas. Built-in names win over a profile's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ...client.protocol.errors import Code, PlcmqError, failure
+from ..model.codec import TagCodec, codecs
+from ..model.devices import Access, Profile, Table
+from ..planning.reads import Want
+from .arguments import Arguments
+
+Args = dict[str, Any]
+
+READS: Final = frozenset(
+    {"read", "read_raw", "watch", "unwatch", "describe", "status", "lock", "unlock", "identify"}
+)
+"""The actions that cannot change anything at the device."""
+
+_RAW_READ_LIMIT: Final = {True: 2000, False: 125}  # bits, registers (specification, 6.1 and 6.3)
+_RAW_WRITE_LIMIT: Final = {True: 1968, False: 123}  # bits, registers (specification, 6.11 and 6.12)
+_ADDRESSES: Final = 0x10000
+
+MIN_INTERVAL: Final = 0.02  # seconds between two looks of a watch
+MAX_INTERVAL: Final = 3600.0  # seconds
+DEFAULT_TTL: Final = 60.0  # seconds that a watch lives without being renewed
+MIN_LOCK: Final = 0.05  # seconds
+MAX_LOCK: Final = 3600.0  # seconds
+DEFAULT_LOCK: Final = 30.0  # seconds that a lock lives without being renewed
+
+
+class CompiledProfile:
+    """A profile with all that its requests need: codecs and places by tag, argument checks by action."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.codecs: Mapping[str, TagCodec] = codecs(profile)
+        self.wants: Mapping[str, Want] = {
+            name: Want(name, codec.tag.table, codec.tag.address, codec.width)
+            for name, codec in self.codecs.items()
+        }
+        self.arguments = {name: Arguments(action) for name, action in profile.actions.items()}
+
+    @property
+    def action_names(self) -> list[str]:
+        """The names of all actions, built-in ones first."""
+        return [*BUILT_IN, *(name for name in self.arguments if name not in BUILT_IN)]
+
+    def fit(self, action: str, rqargs: Args) -> Args:
+        """The arguments of a request, checked and completed.
+
+        Raises:
+            PlcmqError: `unknown_action`, `unknown_tag` or `bad_args`.
+        """
+        fit_built_in = BUILT_IN.get(action)
+        if fit_built_in is not None:
+            return fit_built_in(self, rqargs)
+        arguments = self.arguments.get(action)
+        if arguments is None:
+            message = f"{self.profile.name} has no action {action!r}; it has {', '.join(self.action_names)}"
+            raise failure(Code.UNKNOWN_ACTION, message, details={"action": action})
+        return arguments.fit(rqargs)
+
+
+# --- one function a built-in action -----------------------------------------------------------------
+
+
+def _fit_read(kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "tags", "max_age")
+    max_age = _number(rqargs, "max_age") if "max_age" in rqargs else 0.0
+    return {"tags": _tags(kind, rqargs), "max_age": max_age}
+
+
+def _tags(kind: CompiledProfile, rqargs: Args) -> list[str]:
+    tags = rqargs.get("tags")
+    names = [tags] if isinstance(tags, str) else tags
+    if not isinstance(names, list) or not names:
+        raise bad_args("tags", "must be a tag's name or a list of names")
+    for index, name in enumerate(names):
+        if not isinstance(name, str):
+            raise bad_args(f"tags.{index}", "must be a tag's name")
+        if name not in kind.codecs:
+            raise _unknown_tag(kind, name)
+    return names
+
+
+def _fit_write(kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "values", "verify")
+    values = rqargs.get("values")
+    if not isinstance(values, dict) or not values:
+        raise bad_args("values", "must be a map of tag to value, not empty")
+    for name, value in values.items():
+        codec = kind.codecs.get(name)
+        if codec is None:
+            raise _unknown_tag(kind, name)
+        check_writable(codec, value)
+    return {"values": values, "verify": _flag(rqargs, "verify")}
+
+
+def check_writable(codec: TagCodec, value: Any) -> None:
+    """Checks that the tag may be written and that the value fits it.
+
+    Raises:
+        PlcmqError: `bad_args` with `details.path`.
+    """
+    if codec.tag.access is not Access.RW:
+        raise bad_args(f"values.{codec.tag.name}", "is read-only (its `access` is `ro`)")
+    if codec.tag.bit is None:
+        codec.encode(value)
+    else:
+        codec.masks(value)
+
+
+def _fit_watch(kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "tags", "interval", "deadband", "ttl", "watch")
+    if "watch" in rqargs:
+        return {"watch": _text(rqargs, "watch")}
+    deadband = rqargs.get("deadband", {})
+    if not isinstance(deadband, dict):
+        raise bad_args("deadband", "must be a map of tag to number")
+    for name in deadband:
+        if name not in kind.codecs:
+            raise _unknown_tag(kind, name)
+    return {
+        "tags": _tags(kind, rqargs),
+        "interval": _number(rqargs, "interval", default=1.0, low=MIN_INTERVAL, high=MAX_INTERVAL),
+        "ttl": _number(rqargs, "ttl", default=DEFAULT_TTL, low=1.0, high=MAX_INTERVAL),
+        "deadband": {name: _number(deadband, name, path=f"deadband.{name}") for name in deadband},
+    }
+
+
+def _fit_unwatch(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "watch")
+    return {"watch": _text(rqargs, "watch")}
+
+
+def _fit_read_raw(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "table", "address", "count")
+    table = _table(rqargs)
+    count = integer(rqargs, "count", 1, _RAW_READ_LIMIT[table.is_bits], default=1)
+    address = integer(rqargs, "address", 0, _ADDRESSES - count)
+    return {"table": table.value, "address": address, "count": count}
+
+
+def _fit_write_raw(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "table", "address", "values")
+    table = _table(rqargs)
+    if not table.is_writable:
+        raise bad_args("table", f"`{table}` cannot be written; `coil` and `holding` can")
+    values = rqargs.get("values")
+    limit = _RAW_WRITE_LIMIT[table.is_bits]
+    if not isinstance(values, list) or not 1 <= len(values) <= limit:
+        raise bad_args("values", f"must be a list of 1 to {limit} values")
+    for index, value in enumerate(values):
+        if not _fits_raw(value, table):
+            wanted = "true, false, 1 or 0" if table.is_bits else "an integer from 0 to 65535"
+            raise bad_args(f"values.{index}", f"must be {wanted}")
+    address = integer(rqargs, "address", 0, _ADDRESSES - len(values))
+    return {"table": table.value, "address": address, "values": values}
+
+
+def _fits_raw(value: Any, table: Table) -> bool:
+    if table.is_bits:
+        return isinstance(value, int) and value in (0, 1)
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0xFFFF
+
+
+def _fit_lock(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "ttl")
+    return {"ttl": _number(rqargs, "ttl", default=DEFAULT_LOCK, low=MIN_LOCK, high=MAX_LOCK)}
+
+
+def _fit_unlock(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "force")
+    return {"force": _flag(rqargs, "force")}
+
+
+def _fit_nothing(_kind: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs)
+    return {}
+
+
+BUILT_IN: Final[Mapping[str, Callable[[CompiledProfile, Args], Args]]] = {
+    "read": _fit_read,
+    "write": _fit_write,
+    "watch": _fit_watch,
+    "unwatch": _fit_unwatch,
+    "read_raw": _fit_read_raw,
+    "write_raw": _fit_write_raw,
+    "describe": _fit_nothing,
+    "status": _fit_nothing,
+    "lock": _fit_lock,
+    "unlock": _fit_unlock,
+    "identify": _fit_nothing,
+}
+
+
+# --- pieces ----------------------------------------------------------------------------------------
+
+
+def bad_args(path: str, message: str) -> PlcmqError:
+    """The error for an argument that does not fit; `path` counts from `rqargs`."""
+    return failure(Code.BAD_ARGS, f"rqargs.{path} {message}", details={"path": f"rqargs.{path}"})
+
+
+def _unknown_tag(kind: CompiledProfile, name: str) -> PlcmqError:
+    message = f"{kind.profile.name} has no tag {name!r}"
+    return failure(Code.UNKNOWN_TAG, message, details={"tag": name})
+
+
+def only(rqargs: Mapping[str, Any], *names: str) -> None:
+    """Refuses arguments other than these."""
+    for name in rqargs:
+        if name not in names:
+            wanted = f"this action takes {', '.join(names)}" if names else "this action takes no arguments"
+            raise bad_args(name, f"is unknown; {wanted}")
+
+
+def _number(
+    values: Args,
+    name: str,
+    *,
+    default: float | None = None,
+    low: float = 0.0,
+    high: float = sys.float_info.max,  # whole numbers beyond it are no float either
+    path: str | None = None,
+) -> float:
+    value = values.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        limits = f"{low:g} or more" if high == sys.float_info.max else f"from {low:g} to {high:g}"
+        raise bad_args(path or name, f"must be a number, {limits}")
+    return float(value)
+
+
+def _flag(rqargs: Args, name: str) -> bool:
+    value = rqargs.get(name, False)
+    if not isinstance(value, bool):
+        raise bad_args(name, "must be true or false")
+    return value
+
+
+def _text(rqargs: Args, name: str) -> str:
+    value = rqargs.get(name)
+    if not isinstance(value, str) or not value:
+        raise bad_args(name, "must be text that is not empty")
+    return value
+
+
+def integer(rqargs: Mapping[str, Any], name: str, low: int, high: int, *, default: int | None = None) -> int:
+    """An argument that must be an integer from `low` to `high`, both included."""
+    value = rqargs.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise bad_args(name, f"must be an integer from {low} to {high}")
+    return value
+
+
+def _table(rqargs: Args) -> Table:
+    table = rqargs.get("table")
+    if not isinstance(table, str) or table not in list(Table):
+        raise bad_args("table", f"must be one of {', '.join(Table)}")
+    return Table(table)

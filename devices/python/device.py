@@ -1,0 +1,289 @@
+"""Devices written in Python: a class with tags, and coroutines that are its actions.
+
+    class Press(Device):
+        \"\"\"Hydraulic press with a batch counter.\"\"\"
+
+        batch_size = Tag("holding:0", "uint16", access="rw", min=1, max=500)
+        start = Tag("coil:0", "bool", access="rw")
+        running = Tag("discrete:0", "bool")
+
+        @action
+        async def start_batch(self, batch_size: int = 15) -> dict:
+            \"\"\"Load the batch size and start the press.\"\"\"
+            await self.write(batch_size=batch_size)
+            await self.pulse("start")
+            await self.wait(running=True, timeout=5)
+            return await self.read("batch_size")
+
+Strategy: this file only collects and asks. Each `await self.…` hands one step of the device model to whoever
+conducts the run, and the engine that performs the steps of site files performs it. A class is turned into a
+profile by `site.python_class`. Nothing here needs more than the standard library, so that a package with
+device classes is light to import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from dataclasses import KW_ONLY, dataclass, fields
+from enum import Enum
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+from ..model import devices as model
+from ..model.comparison import as_read
+from ..model.plain import check_scalar
+
+__all__ = ["Change", "Device", "Tag", "action"]
+
+_MARK: Final = "__plcmq_action__"
+
+Code = TypeVar("Code", bound=Callable[..., Coroutine[Any, Any, Any]])
+Conditions = Mapping[str, Any]
+
+
+@dataclass(eq=False)
+class Tag:
+    """A named value in the device's memory; its name is that of the class attribute.
+
+    The fields are those of a tag in a site file, with the same rules (docs/site-file.md); they are checked
+    when a site uses the class.
+    """
+
+    address: str  # `table:number`, 0-based, or Modicon notation
+    type: str
+    _: KW_ONLY
+    access: str = "ro"
+    count: int | None = None
+    length: int | None = None  # bytes of a string
+    bit: int | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    word_order: str | None = None  # as the class unless given
+    byte_order: str | None = None
+    unit: str = ""
+    min: float | None = None
+    max: float | None = None
+    enum: Mapping[int, str] | None = None
+    verify: bool | Mapping[str, object] | None = None
+    description: str = ""
+    name: str = ""
+
+    def __set_name__(self, owner: object, name: str) -> None:
+        self.name = self.name or name
+
+    def form(self) -> dict[str, object]:
+        """The tag as a site file has it."""
+        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "name"}
+        needed = ("address", "type")
+        defaults = {field.name: field.default for field in fields(self)}
+        return {
+            name: dict(value) if isinstance(value, Mapping) else value
+            for name, value in given.items()
+            if name in needed or value != defaults[name]
+        }
+
+
+def action(code: Code) -> Code:
+    """Makes a coroutine of a `Device` one of its actions.
+
+    Its parameters are the action's arguments: their types and defaults become their JSON Schema, the first
+    paragraph of its docstring the action's description, and `Args:` in it the descriptions of the arguments.
+    It returns the action's result, a map, or nothing.
+    """
+    setattr(code, _MARK, True)
+    return code
+
+
+def is_action(value: object) -> bool:
+    """Whether a class attribute is an action."""
+    return callable(value) and getattr(value, _MARK, False) is True
+
+
+class Device:
+    """Base of all devices written in Python. Each run of an action has an instance of its own.
+
+    Class attributes:
+        word_order: of the 16-bit words in longer values, "big" (ABCD) or "little" (CDAB).
+        byte_order: of the bytes in each word, "big" or "little".
+
+    A step that fails raises a `PlcmqError` and has failed the action, even if the code catches it. What the
+    code does then, in a `finally` or `except` block, is cleaning up: it has a second beyond the caller's
+    time, and nothing is written where nothing had been.
+    """
+
+    word_order = "big"
+    byte_order = "big"
+
+    def __init__(self, conductor: model.Conductor, tags: Mapping[str, model.Tag]) -> None:
+        self.__conductor = conductor
+        self.__tags = tags
+
+    # --- steps --------------------------------------------------------------------------------------
+
+    async def check(self, conditions: Conditions | None = None, /, **more: object) -> None:
+        """Goes on only if every tag has its value now.
+
+        Raises:
+            PlcmqError: a tag has another value, or could not be read.
+        """
+        await self.__perform(model.Check(self.__conditions(conditions, more)))
+
+    async def write(self, values: Conditions | None = None, /, **more: object) -> None:
+        """Writes the tags in the order given.
+
+        Raises:
+            PlcmqError: with the true outcome.
+        """
+        await self.__perform(self.__write(values, more))
+
+    async def pulse(self, tag: str | Tag, for_: float = 0.2) -> None:
+        """Writes true, waits `for_` seconds, writes false (1 and 0 for a tag that is no bool).
+
+        Raises:
+            PlcmqError: with the true outcome.
+        """
+        name = self.__writable(tag)
+        known = self.__tags[name]
+        if known.count is not None or known.type is model.Type.STRING:
+            raise ValueError(f"{name!r} cannot be pulsed: it is neither a bool nor a number")
+        await self.__perform(model.Pulse(name, float(for_)))
+
+    async def wait(
+        self,
+        conditions: Conditions | None = None,
+        /,
+        *,
+        timeout: float = 5.0,
+        poll: float = 0.1,
+        fail_if: Conditions | None = None,
+        **more: object,
+    ) -> None:
+        """Polls until every tag has its value.
+
+        Args:
+            conditions: tags and values whose names cannot be keywords.
+            timeout: seconds until the step fails.
+            poll: seconds between two looks.
+            fail_if: fail at once if any of these tags has this value.
+            more: tags and values.
+
+        Raises:
+            PlcmqError: the time was up, `fail_if` came true, or a tag could not be read.
+        """
+        wanted = self.__conditions(conditions, more)
+        bad = self.__conditions(fail_if, {}) if fail_if else {}
+        await self.__perform(model.Wait(wanted, float(timeout), float(poll), bad))
+
+    async def read(self, *tags: str | Tag) -> dict[str, model.Value]:
+        """Reads tags; their values by name.
+
+        Raises:
+            PlcmqError: one of them could not be read.
+        """
+        if not tags:
+            raise ValueError("name at least one tag")
+        return await self.__perform(model.Read(tuple(map(self.__known, tags))))
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits, until the caller's time is up at the latest.
+
+        Raises:
+            PlcmqError: it was, or the action was cancelled.
+        """
+        await self.__perform(model.Sleep(float(seconds)))
+
+    def expect_change(self, tag: str | Tag, *, timeout: float = 5.0, poll: float = 0.1) -> Change:
+        """Waits until a tag (a sequence counter, say) differs from what it was before the write.
+
+        `async with self.expect_change("seq"): await self.pulse("start")` reads the tag, does what is inside,
+        and waits. `await self.expect_change("seq")` waits for another value than what was read before.
+
+        Args:
+            tag: which.
+            timeout: seconds until the step fails.
+            poll: seconds between two looks.
+        """
+        step = model.ExpectChange(self.__known(tag), float(timeout), float(poll))
+        return Change(step, self.__perform)
+
+    async def at_end(self, values: Conditions | None = None, /, **more: object) -> None:
+        """Has tags written at the action's end, whatever happens until then; the last call's come first.
+
+        It is what `finally` is in a site file. Unlike a `finally` block it also works where a cancellation or
+        the end of the caller's time meets the block itself, or where the code hangs.
+        """
+        await self.__conductor.at_end(self.__write(values, more))
+
+    # --- what is asked for --------------------------------------------------------------------------
+
+    async def __perform(self, step: model.Step) -> dict[str, model.Value]:
+        return dict(await self.__conductor.perform(step))
+
+    def __known(self, tag: str | Tag) -> str:
+        name = tag.name if isinstance(tag, Tag) else tag
+        if name not in self.__tags:
+            raise ValueError(f"{type(self).__name__} has no tag {name!r}; it has {', '.join(self.__tags)}")
+        return name
+
+    def __writable(self, tag: str | Tag) -> str:
+        name = self.__known(tag)
+        if self.__tags[name].access is model.Access.RO:
+            raise ValueError(f'tag {name!r} is only read: it has no `access="rw"`')
+        return name
+
+    def __write(self, values: Conditions | None, more: Conditions) -> model.Write:
+        wanted = {**(values or {}), **more}
+        if not wanted:
+            raise ValueError("name at least one tag and its value")
+        return model.Write({self.__writable(tag): _plain(value) for tag, value in wanted.items()})
+
+    def __conditions(self, conditions: Conditions | None, more: Conditions) -> dict[str, model.Operand]:
+        wanted = {**(conditions or {}), **more}
+        if not wanted:
+            raise ValueError("name at least one tag and the value that it shall have")
+        names = {self.__known(tag): _plain(value) for tag, value in wanted.items()}
+        return {name: as_read(value, self.__tags[name]) for name, value in names.items()}
+
+
+class Change:
+    """A change that is expected: to be awaited, or to be entered before what causes it."""
+
+    def __init__(
+        self,
+        step: model.ExpectChange,
+        perform: Callable[[model.Step], Coroutine[Any, Any, dict[str, model.Value]]],
+    ) -> None:
+        self._step = step
+        self._perform = perform
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._wait().__await__()
+
+    async def __aenter__(self) -> None:
+        await self._perform(model.Read((self._step.tag,)))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self._wait()
+
+    async def _wait(self) -> None:
+        await self._perform(self._step)
+
+
+def _plain(value: object) -> model.Value:
+    """A value as tags have it: members of enumerations are what they stand for."""
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, list | tuple):
+        return [_scalar(item) for item in value]
+    return _scalar(value)
+
+
+def _scalar(value: object) -> model.Scalar:
+    value = value.value if isinstance(value, Enum) else value
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError(f"{value!r} is no value of a tag")
+    check_scalar(value)
+    return value

@@ -1,0 +1,160 @@
+"""Declared profiles, as site files have them, to the frozen model.
+
+Strategy: a plain walk over plain data, without pydantic; see `compile`. Each kind of step has a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ...model.comparison import as_read
+from ...model.devices import (
+    Access,
+    Action,
+    ArgRef,
+    Check,
+    ExpectChange,
+    Operand,
+    Order,
+    Profile,
+    Pulse,
+    Read,
+    Sleep,
+    Step,
+    Tag,
+    Type,
+    Verify,
+    Wait,
+    Write,
+)
+from .address import parse_address
+from .content import Form
+
+
+def declared_profile(name: str, form: Form) -> Profile:
+    """The model of a profile.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: the definition does not fit.
+    """
+    word_order = Order(form.get("word_order", Order.BIG))
+    byte_order = Order(form.get("byte_order", Order.BIG))
+    tags = {
+        tag: compile_tag(tag, fields, word_order, byte_order) for tag, fields in form.get("tags", {}).items()
+    }
+    actions = {action: _action(action, fields, tags) for action, fields in form.get("actions", {}).items()}
+    return Profile(name, tags, actions, form.get("description", ""))
+
+
+def compile_tag(name: str, form: Form, word_order: Order = Order.BIG, byte_order: Order = Order.BIG) -> Tag:
+    """The model of one tag.
+
+    Args:
+        name: the tag's.
+        form: its definition.
+        word_order: its profile's.
+        byte_order: its profile's.
+    """
+    table, number = parse_address(form["address"])
+    enum = form.get("enum")
+    verify = form.get("verify")
+    return Tag(
+        name=name,
+        table=table,
+        address=number,
+        type=Type(form["type"]),
+        access=Access(form.get("access", Access.RO)),
+        count=form.get("count"),
+        length=form.get("length") or 0,
+        bit=form.get("bit"),
+        scale=float(form.get("scale", 1.0)),
+        offset=float(form.get("offset", 0.0)),
+        word_order=Order(form.get("word_order") or word_order),
+        byte_order=Order(form.get("byte_order") or byte_order),
+        unit=form.get("unit", ""),
+        min=form.get("min"),
+        max=form.get("max"),
+        enum={int(raw): text for raw, text in enum.items()} if enum else None,
+        verify=Verify(**({} if verify is True else verify)) if verify else None,
+        description=form.get("description", ""),
+    )
+
+
+def operand(value: Any) -> Operand:
+    """What stands in a step: a value, `$name` for an argument, or `$$text` for text that begins with `$`."""
+    if isinstance(value, str) and value.startswith("$"):
+        return value[1:] if value.startswith("$$") else ArgRef(value[1:])
+    return value if not isinstance(value, tuple) else list(value)
+
+
+def _action(name: str, form: Form, tags: Mapping[str, Tag]) -> Action:
+    return Action(
+        name=name,
+        args={arg: dict(schema) for arg, schema in form.get("args", {}).items()},
+        steps=_steps(form["steps"], tags),
+        finally_=_steps(form.get("finally", ()), tags),
+        description=form.get("description", ""),
+    )
+
+
+def _steps(forms: Iterable[Form], tags: Mapping[str, Tag]) -> tuple[Step, ...]:
+    return tuple(_step(form, tags) for form in forms)
+
+
+def _step(form: Form, tags: Mapping[str, Tag]) -> Step:
+    [(kind, fields)] = form.items()
+    if kind not in _STEPS:
+        raise ValueError(f"there is no step `{kind}`")
+    return _STEPS[kind](fields, tags)
+
+
+def _check(fields: Any, tags: Mapping[str, Tag]) -> Step:
+    return Check(_conditions(fields, tags))
+
+
+def _write(fields: Any, _tags: Mapping[str, Tag]) -> Step:
+    return Write({tag: operand(value) for tag, value in fields.items()})
+
+
+def _pulse(fields: Any, _tags: Mapping[str, Tag]) -> Step:
+    fields = {"tag": fields} if isinstance(fields, str) else fields
+    return Pulse(fields["tag"], float(fields.get("for", 0.2)))
+
+
+def _wait(fields: Any, tags: Mapping[str, Tag]) -> Step:
+    conditions = {tag: value for tag, value in fields.items() if tag not in ("timeout", "poll", "fail_if")}
+    return Wait(
+        conditions=_conditions(conditions, tags),
+        timeout=float(fields.get("timeout", 5.0)),
+        poll=float(fields.get("poll", 0.1)),
+        fail_if=_conditions(fields.get("fail_if", {}), tags),
+    )
+
+
+def _read(fields: Any, _tags: Mapping[str, Tag]) -> Step:
+    return Read((fields,) if isinstance(fields, str) else tuple(fields))
+
+
+def _sleep(fields: Any, _tags: Mapping[str, Tag]) -> Step:
+    return Sleep(float(fields))
+
+
+def _expect_change(fields: Any, _tags: Mapping[str, Tag]) -> Step:
+    fields = {"tag": fields} if isinstance(fields, str) else fields
+    return ExpectChange(fields["tag"], float(fields.get("timeout", 5.0)), float(fields.get("poll", 0.1)))
+
+
+_STEPS: Mapping[str, Callable[[Any, Mapping[str, Tag]], Step]] = {
+    "check": _check,
+    "write": _write,
+    "pulse": _pulse,
+    "wait": _wait,
+    "read": _read,
+    "sleep": _sleep,
+    "expect_change": _expect_change,
+}
+
+
+def _conditions(fields: Form, tags: Mapping[str, Tag]) -> dict[str, Operand]:
+    return {tag: as_read(operand(value), tags.get(tag)) for tag, value in fields.items()}

@@ -1,0 +1,327 @@
+"""The site file's forms: which fields there are, of which type, and what they mean.
+
+Strategy: pydantic checks one value at a time and describes itself, so the JSON Schema for editors and the
+check are the same text. Everything is strict: no text becomes a number, no unknown field passes. What needs
+two values to judge is in `rules`. `canonical` gives a form back as plain data in its one writing: addresses
+as `table:number`, short forms where they say all, and nothing that equals its default.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from ...model.devices import Access, LinkSettings, Order, Type
+from ..definitions.presets import preset_settings
+from .values import (
+    Address,
+    DeviceName,
+    DeviceProfile,
+    Host,
+    Id,
+    Interval,
+    Loose,
+    Name,
+    Number,
+    Operand,
+    PresetName,
+    RawNumbers,
+    Seconds,
+    as_list,
+    as_tag,
+    as_verify,
+)
+
+
+class Form(BaseModel):
+    """Base of all forms."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+# --- tags -------------------------------------------------------------------------------------------
+
+
+class VerifyForm(Form):
+    """How a written value is read back. `verify: true` reads the written tag at once."""
+
+    tag: Name | None = Field(default=None, description="Another tag to read instead of the written one.")
+    after: Seconds = Field(default=0.0, description="Seconds between the write and the read.")
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any] | Literal[True]:
+        return handler(self) or True
+
+
+class TagForm(Form):
+    """A named value in the device's memory."""
+
+    address: Address = Field(
+        description="Where it is: `table:number` with a 0-based number (tables `holding`, `input`, `coil`, "
+        "`discrete`), or Modicon notation in quotes (`'40001'` and `'400001'` are holding 0).",
+        examples=["holding:0", "coil:0", "40001"],
+    )
+    type: Annotated[Type, Loose] = Field(description="The type of its value.")
+    access: Annotated[Access, Loose] = Field(
+        default=Access.RO, description="`ro`: read only; `rw`: may be written."
+    )
+    count: int | None = Field(
+        default=None, ge=1, le=2000, description="Number of elements; makes the tag an array."
+    )
+    length: int | None = Field(
+        default=None, ge=1, le=250, description="Length of a string in bytes, two to a register."
+    )
+    bit: int | None = Field(
+        default=None,
+        ge=0,
+        le=15,
+        description="The bit of the register that a bool is; 0 is the least significant.",
+    )
+    scale: float = Field(default=1.0, description="value = raw * scale + offset")
+    offset: float = Field(default=0.0, description="value = raw * scale + offset")
+    word_order: Annotated[Order, Loose] | None = Field(
+        default=None, description="Order of the 16-bit words in a longer value; as the profile unless given."
+    )
+    byte_order: Annotated[Order, Loose] | None = Field(
+        default=None, description="Order of the bytes in each word; as the profile unless given."
+    )
+    unit: str = Field(default="", description="Unit of the value, for people.", examples=["degC", "pcs"])
+    min: Number | None = Field(default=None, description="The smallest value that may be written.")
+    max: Number | None = Field(default=None, description="The largest value that may be written.")
+    enum: RawNumbers | None = Field(
+        default=None, description="Names of raw numbers: `{0: idle, 1: running}`."
+    )
+    verify: Annotated[
+        VerifyForm | None, BeforeValidator(as_verify, json_schema_input_type=bool | VerifyForm | None)
+    ] = Field(
+        default=None, description="Read a written value back and compare: `true`, or where and when to read."
+    )
+    description: str = Field(default="", description="What it is, for people.")
+
+
+# --- actions ----------------------------------------------------------------------------------------
+
+Conditions = Annotated[dict[Name, Operand], Field(min_length=1)]
+
+
+class PulseForm(Form):
+    """A pulse: true, wait, false. `pulse: start` is short for `pulse: {tag: start}`."""
+
+    tag: Name = Field(description="The tag to pulse: a bool, or an integer that gets 1 and then 0.")
+    for_: Interval = Field(default=0.2, alias="for", description="Seconds between the two writes.")
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any] | str:
+        fields: dict[str, Any] = handler(self)
+        return self.tag if fields.keys() == {"tag"} else fields
+
+
+class ExpectChangeForm(Form):
+    """A wait for a change. `expect_change: seq` is short for `expect_change: {tag: seq}`."""
+
+    tag: Name = Field(description="The tag that must change, such as a sequence counter that the PLC echoes.")
+    timeout: Interval = Field(default=5.0, description="Seconds until the step fails.")
+    poll: Interval = Field(default=0.1, description="Seconds between two looks.")
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any] | str:
+        fields: dict[str, Any] = handler(self)
+        return self.tag if fields.keys() == {"tag"} else fields
+
+
+class WaitForm(Form):
+    """A wait: every field other than these three is a tag and the value to wait for."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Operand] = Field(init=False)
+
+    timeout: Interval = Field(default=5.0, description="Seconds until the step fails.")
+    poll: Interval = Field(default=0.1, description="Seconds between two looks.")
+    fail_if: dict[Name, Operand] = Field(
+        default={}, description="Fail at once if any of these tags has this value."
+    )
+
+    @model_serializer(mode="wrap")
+    def _conditions_first(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        return {**self.conditions, **fields}
+
+    @property
+    def conditions(self) -> dict[str, object]:
+        """The tags and the values to wait for."""
+        return dict(self.__pydantic_extra__)
+
+
+class StepForm(Form):
+    """One step: a map with exactly one of these fields."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    check: Conditions | None = Field(default=None, description="Go on only if every tag has its value now.")
+    write: Conditions | None = Field(default=None, description="Write tags, in the order given.")
+    pulse: Annotated[PulseForm, BeforeValidator(as_tag, json_schema_input_type=str | PulseForm)] | None = (
+        Field(default=None, description="Write true, wait, write false.")
+    )
+    wait: WaitForm | None = Field(default=None, description="Poll until every tag has its value.")
+    read: (
+        Annotated[
+            list[Name],
+            BeforeValidator(as_list, json_schema_input_type=str | list[str]),
+            Field(min_length=1),
+        ]
+        | None
+    ) = Field(default=None, description="Read tags into the action's result.")
+    sleep: Seconds | None = Field(default=None, description="Wait this many seconds.")
+    expect_change: (
+        Annotated[ExpectChangeForm, BeforeValidator(as_tag, json_schema_input_type=str | ExpectChangeForm)]
+        | None
+    ) = Field(default=None, description="Wait until a tag differs from what it was before the first write.")
+
+    @model_validator(mode="after")
+    def _one(self) -> StepForm:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            names = ", ".join(type(self).model_fields)
+            have = f"{len(given)} ({', '.join(given)})" if given else "none"
+            raise ValueError(f"a step is a map with exactly one of {names}; this one has {have}")
+        return self
+
+
+class ActionForm(Form):
+    """A declared command."""
+
+    description: str = Field(default="", description="What it does, for people.")
+    args: dict[Name, dict[str, Any]] = Field(
+        default={}, description="JSON Schema (draft 7) of each argument; one without `default` must be given."
+    )
+    steps: list[StepForm] = Field(min_length=1, description="What it does, in order.")
+    finally_: list[StepForm] = Field(
+        default=[], alias="finally", description="Steps that run at the end, also when a step has failed."
+    )
+
+
+class ProfileForm(Form):
+    """A kind of device: its tags and its actions."""
+
+    description: str = Field(default="", description="What it is, for people.")
+    word_order: Annotated[Order, Loose] = Field(
+        default=Order.BIG,
+        description="Order of the 16-bit words in longer values: `big` (ABCD) or `little` (CDAB).",
+    )
+    byte_order: Annotated[Order, Loose] = Field(
+        default=Order.BIG,
+        description="Order of the bytes in each word: `big`, or `little` (BADC; both little: DCBA).",
+    )
+    tags: dict[Name, TagForm] = Field(default={}, description="The device's values, by name.")
+    actions: dict[Name, ActionForm] = Field(default={}, description="The device's commands, by name.")
+
+
+# --- devices ----------------------------------------------------------------------------------------
+
+_LINK: Final = LinkSettings()
+
+
+class LinkForm(Form):
+    """How the device wants to be talked to. All times in seconds. What stands beside a preset wins."""
+
+    preset: PresetName | None = Field(
+        default=None, description="The settings that fit a well-known kind of device, by its name."
+    )
+    timeout: Interval = Field(default=_LINK.timeout, description="For the reply to one Modbus request.")
+    connect_timeout: Interval = Field(
+        default=_LINK.connect_timeout, description="For the TCP connection to open."
+    )
+    connect_delay: Seconds = Field(
+        default=_LINK.connect_delay, description="Between the connection's opening and its first request."
+    )
+    request_gap: Seconds = Field(
+        default=_LINK.request_gap, description="Between a reply and the next request."
+    )
+    idle_close: Interval | None = Field(
+        default=_LINK.idle_close, description="Close after this time without a request; null: stay connected."
+    )
+    keep_warm: Interval | None = Field(
+        default=_LINK.keep_warm,
+        description="Read one register after this time without a request; null: never.",
+    )
+    backoff_max: Interval = Field(
+        default=_LINK.backoff_max, description="Longest time between two attempts to connect."
+    )
+    max_registers: int = Field(
+        default=_LINK.max_registers, ge=1, le=125, description="Registers in one read."
+    )
+    max_coils: int = Field(default=_LINK.max_coils, ge=1, le=2000, description="Bits in one read.")
+    max_write_registers: int = Field(
+        default=_LINK.max_write_registers, ge=1, le=123, description="Registers in one write (FC 16)."
+    )
+    max_write_coils: int = Field(
+        default=_LINK.max_write_coils, ge=1, le=1968, description="Bits in one write (FC 15)."
+    )
+    max_gap: int = Field(
+        default=_LINK.max_gap,
+        ge=0,
+        le=2000,
+        description="Unwanted registers (or 16 bits each) that a read may span to save a request.",
+    )
+    window: int = Field(default=_LINK.window, ge=1, le=16, description="Modbus requests in flight at once.")
+    functions: list[Annotated[int, Field(ge=1, le=127)]] = Field(
+        default=sorted(_LINK.functions), min_length=1, description="The function codes that the device has."
+    )
+    any_unit: bool = Field(default=_LINK.any_unit, description="Accept replies that carry another unit id.")
+
+    @field_validator("functions")
+    @classmethod
+    def _sorted(cls, functions: list[int]) -> list[int]:
+        return sorted(set(functions))
+
+    @model_serializer(mode="wrap")
+    def _beside_preset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """With a preset what counts is what differs from it, not from the defaults."""
+        fields: dict[str, Any] = handler(self)
+        if self.preset is None:
+            return fields
+        usual = {**LinkForm().model_dump(mode="json"), **preset_settings(self.preset)}
+        given = [name for name in type(self).model_fields if name in self.model_fields_set]
+        differing = {name: value for name in given if (value := getattr(self, name)) != usual[name]}
+        return {"preset": self.preset, **differing}
+
+
+class DeviceForm(Form):
+    """One device: a unit behind an endpoint, and what kind it is."""
+
+    id: Id = Field(description="Its number, for good: whatever else changes, this identifies it.")
+    name: DeviceName = Field(description="Its name; unique, not a number.")
+    host: Host = Field(description="Host name or IP address.")
+    port: int = Field(default=502, ge=1, le=65535, description="TCP port.")
+    unit: int = Field(default=1, ge=0, le=255, description="Modbus unit id.")
+    profile: DeviceProfile = Field(
+        description="Name of its profile, or `module:Class` for one written in Python."
+    )
+    link: LinkForm = Field(default=LinkForm(), description="How it wants to be talked to.")
+    enabled: bool | None = Field(
+        default=None,
+        description="Whether it is served; unless given, it stays as it is, and a new device is enabled.",
+    )
+    description: str = Field(default="", description="What it is, for people.")
+
+
+class SiteForm(Form):
+    """A plcmq site file: profiles (kinds of devices) and devices."""
+
+    profiles: dict[Name, ProfileForm] = Field(default={}, description="Kinds of devices, by name.")
+    devices: list[DeviceForm] = Field(default=[], description="The devices.")
+
+
+def canonical(form: Form) -> dict[str, Any]:
+    """The form as plain data in its one writing; two forms that mean the same give the same data."""
+    return form.model_dump(mode="json", by_alias=True, exclude_defaults=True)

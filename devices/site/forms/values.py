@@ -1,0 +1,126 @@
+"""The values in a site file: names, addresses, numbers, and the short forms of longer things.
+
+Strategy: small pure functions that give a value back in its one writing or raise `ValueError` with a
+sentence for people, and pydantic types made of them for `schema`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+
+from ..definitions.address import address_text, parse_address
+from ..definitions.names import is_python_class
+from ..definitions.presets import PRESETS, known_preset
+
+MAX_ID: Final = 2**53 - 1  # JSON's numbers are exact up to here
+MAX_NAME: Final = 100  # characters
+
+_NAME: Final = re.compile(r"\w[\w.-]*")
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name) or len(name) > MAX_NAME:
+        raise ValueError(
+            f"{name!r:.60} is no name: letters, digits, `_`, `-` and `.`, at most {MAX_NAME} characters"
+        )
+    return name
+
+
+def _device_name(name: str) -> str:
+    if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= MAX_NAME:
+        raise ValueError(
+            f"{name!r:.60} is no device name: 1 to {MAX_NAME} printable characters, no space at an end"
+        )
+    if name.isdecimal():
+        raise ValueError(f"{name!r} would be taken for an id; a device's name must not be a number")
+    return name
+
+
+def _device_profile(name: str) -> str:
+    return name if is_python_class(name) else _checked_name(name)
+
+
+def _host(host: str) -> str:
+    name, _, port = host.partition(":")
+    if name and port.isdecimal():
+        raise ValueError(f"{host!r} holds a port; write `host: {name}` and `port: {port}`")
+    if not host or len(host) > 253 or not re.fullmatch(r"[\w.:%-]+", host):
+        raise ValueError(f"{host!r:.60} is neither a host name nor an IP address")
+    return host
+
+
+def _canonical_address(text: str) -> str:
+    return address_text(*parse_address(text))
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"must be a number, not {value!r:.60}")
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _operand(value: object) -> object:
+    if isinstance(value, list):
+        return [_scalar(item) for item in value]
+    return _scalar(value)
+
+
+def _scalar(value: object) -> object:
+    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ValueError(f"must be a value of the tag or `$argument`, not {value!r:.60}")
+
+
+def as_list(value: object) -> object:
+    """One name is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def as_tag(value: object) -> object:
+    """A name alone is the `tag` field."""
+    return {"tag": value} if isinstance(value, str) else value
+
+
+def as_verify(value: object) -> object:
+    """True is a form with all its defaults, false is none."""
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+def _raw_numbers(value: object) -> object:
+    """Enum numbers as JSON has them, text, become integers."""
+    if not isinstance(value, dict):
+        return value
+    numbers = {_raw_number(key): name for key, name in value.items()}
+    if len(numbers) < len(value):
+        raise ValueError("the same number stands twice")
+    return numbers
+
+
+def _raw_number(key: object) -> object:
+    return int(key) if isinstance(key, str) and re.fullmatch(r"-?[0-9]{1,20}", key, re.ASCII) else key
+
+
+_SCALAR_SCHEMA: Final = {"type": ["boolean", "number", "string"]}
+_OPERAND_SCHEMA: Final = {"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA}]}
+
+Name = Annotated[
+    str,
+    AfterValidator(_checked_name),
+    Field(json_schema_extra={"pattern": r"^\w[\w.-]*$", "maxLength": MAX_NAME}),
+]
+Number = Annotated[int | float, PlainValidator(_number), WithJsonSchema({"type": "number"})]
+Operand = Annotated[object, PlainValidator(_operand), WithJsonSchema(_OPERAND_SCHEMA)]
+Seconds = Annotated[float, Field(ge=0, le=86400)]
+Interval = Annotated[float, Field(gt=0, le=86400)]
+Loose = Field(strict=False)  # an enumeration is written as text
+Id = Annotated[int, Field(ge=0, le=MAX_ID)]
+Address = Annotated[str, AfterValidator(_canonical_address)]
+DeviceName = Annotated[str, AfterValidator(_device_name)]
+DeviceProfile = Annotated[str, AfterValidator(_device_profile)]
+Host = Annotated[str, AfterValidator(_host)]
+PresetName = Annotated[str, AfterValidator(known_preset), Field(json_schema_extra={"enum": list(PRESETS)})]
+RawNumbers = Annotated[dict[int, str], BeforeValidator(_raw_numbers)]

@@ -1,0 +1,305 @@
+"""The reading half of a worker: merges what waits together and asks for it with the fewest requests.
+
+Strategy: one task, which sleeps until somebody wants something. `submit` only queues, so a thousand reads
+cost no task and no future each. Every request to the device takes a turn of its own at the channel, in the
+read lane, so that a command never waits for more than the one request under way. What a command reads is
+also given to those who wait for it anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from uuid import uuid4
+
+from ...client.protocol.errors import Code, PlcmqError, failure
+from ..channel.channel import Channel
+from ..channel.turns import Lane
+from ..interface.requests import CompiledProfile
+from ..modbus.pdu import ExceptionReply, read
+from ..model.devices import Device, Value
+from ..planning.block import Block
+from ..planning.reads import Hole, HoleHunt, Span, Want, plan_reads, unreadable
+from ..protocol.messages import Done, Job
+from ..transport.link import LinkError
+from .busy import while_busy
+from .errors import busy, expired, fault, no_answer, not_allowed
+from .fair_queue import FairQueue
+from .outcomes import as_error
+from .rounds import Latest, ReadJob, Round
+
+QUEUE_LIMIT: Final = 1024  # reads that may wait for one device
+PLAN_CACHE: Final = 64  # plans kept, one for each set of tags
+Complete = Callable[[list[ReadJob]], None]
+Learn = Callable[[frozenset[Hole]], None]
+ILLEGAL_ADDRESS: Final = 2  # Modbus exception: no such data address
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How tags are read: the requests, and the tags that no request can read, each with its error."""
+
+    blocks: list[Block]
+    unreadable: list[tuple[Want, PlcmqError]]
+
+
+class Reader:
+    """Reads tags of one device for everybody.
+
+    Attributes:
+        latest: the last value of each tag.
+        holes: addresses that the device refused to read as part of a larger block.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        kind: CompiledProfile,
+        channel: Channel,
+        finish: Callable[[Done], None],
+        clock: Callable[[], float],
+        holes: Iterable[Hole] = (),
+        learn: Learn = lambda _holes: None,
+    ) -> None:
+        """`holes` are known already; `learn` is told of those that are new."""
+        self.latest = Latest()
+        self.holes: set[Hole] = set(holes)
+        self._learn = learn
+        self._device = device
+        self._kind = kind
+        self._channel = channel
+        self._finish = finish
+        self._clock = clock
+        self._waiting: FairQueue[ReadJob] = FairQueue(QUEUE_LIMIT)
+        self._running: dict[int, ReadJob] = {}  # by job id: in the present round
+        self._round: Round | None = None
+        self._wake = asyncio.Event()
+        self._plans: dict[frozenset[str], Plan] = {}
+        self._task = asyncio.get_running_loop().create_task(self._read_for_ever(), name=f"read {device.name}")
+
+    @property
+    def depth(self) -> int:
+        """How many reads wait or are under way."""
+        return len(self._waiting) + len(self._running)
+
+    def submit(self, job: Job) -> None:
+        """Takes a read; it ends through `finish`."""
+        now = self._clock()
+        read_job = ReadJob(job, now, set(job.args["tags"]))
+        max_age = job.args["max_age"]
+        if max_age > 0:
+            self.latest.serve(read_job, max_age, now)
+            if not read_job.missing:
+                self._finish(read_job.done(now))
+                return
+        out = self._waiting.put(job, read_job)
+        if out is not None:
+            self._finish(out.broken_off(busy(self._device.name, "reads", self._waiting.limit), now))
+        self._wake.set()
+
+    async def read_now(self, tags: Collection[str], deadline: float) -> Mapping[str, Value]:
+        """Reads tags for a step of a command, ahead of what waits.
+
+        Args:
+            tags: their names.
+            deadline: how long it may take, seconds of the clock.
+
+        Raises:
+            PlcmqError: a tag could not be read, or not in time.
+        """
+        now = self._clock()
+        read_job = ReadJob(Job(0, self._device.id, "read", {}, deadline), now, set(tags))
+        round_ = Round([read_job])
+        try:
+            async with asyncio.timeout(deadline - now):
+                await self._carry_out(round_, Lane.COMMAND, lambda _complete: None)
+        except TimeoutError:
+            raise self._too_late(read_job) from None
+        for error in read_job.errors.values():
+            raise error
+        if read_job.missing:
+            raise self._too_late(read_job)
+        return read_job.values
+
+    def expire(self, now: float) -> None:
+        """Ends the reads whose time is up."""
+        for reads in (self._waiting, self._running.values()):
+            for read_job in [r for r in reads if r.job.deadline <= now]:
+                self._end(read_job, self._too_late(read_job))
+
+    def _too_late(self, read_job: ReadJob) -> PlcmqError:
+        return (expired if read_job.started is None else no_answer)(self._device.name)
+
+    def take_back(self, job_id: int, error: PlcmqError) -> bool:
+        """Ends one read early, with the error; false if it is not here."""
+        read_job = self._waiting.remove(job_id) or self._running.get(job_id)
+        if read_job is not None:
+            self._end(read_job, error)
+        return read_job is not None
+
+    async def close(self, error: PlcmqError) -> None:
+        """Stops, and ends whatever still waits with the error."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        self._end_all(self._waiting, error)
+        self._end_all(self._running.values(), error)
+
+    def plan(self, tags: frozenset[str]) -> Plan:
+        """How to read the tags, with what is known of the device's limits and holes."""
+        plan = self._plans.get(tags)
+        if plan is None:
+            if len(self._plans) >= PLAN_CACHE:
+                self._plans.clear()
+            plan = self._plans[tags] = self._new_plan([self._kind.wants[name] for name in tags])
+        return plan
+
+    def know(self, holes: Iterable[Hole]) -> None:
+        """Makes these holes the ones that are known, and no others."""
+        self.holes = set(holes)
+        self._plans.clear()
+
+    def _new_plan(self, wants: list[Want]) -> Plan:
+        link, holes = self._device.link, self.holes
+        limits = {"max_registers": link.max_registers, "max_coils": link.max_coils}
+        forbidden = [want for want in wants if _function(want) not in link.functions]
+        if forbidden:
+            wants = [want for want in wants if want not in forbidden]
+        spans = plan_reads(wants, **limits, max_gap=link.max_gap, holes=holes)
+        refused = [(w, self._unreadable(w, why)) for w, why in unreadable(wants, **limits, holes=holes)]
+        refused += [(want, self._not_allowed(want)) for want in forbidden]
+        return Plan([self._block(span) for span in spans], refused)
+
+    def _block(self, span: Span) -> Block:
+        return Block(span, self._kind.codecs)
+
+    def _unreadable(self, want: Want, why: str) -> PlcmqError:
+        link, message = self._device.link, f"{self._device.name}: {want.name} cannot be read: {why}"
+        if want.width > (link.max_coils if want.table.is_bits else link.max_registers):
+            return failure(Code.BAD_ARGS, message, details={"path": "rqargs.tags", "tag": want.name})
+        reply = ExceptionReply(_function(want), ILLEGAL_ADDRESS)
+        error = as_error(self._device, reply, is_write=False)
+        return failure(error.code, message, details=error.details)
+
+    def _not_allowed(self, want: Want) -> PlcmqError:
+        return not_allowed(self._device.name, f"reading {want.name}", [_function(want)], "tags")
+
+    # --- rounds ------------------------------------------------------------------------------------
+
+    async def _read_for_ever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            self.expire(self._clock())
+            self._running = self._waiting.take_all()
+            self._round = Round(self._running.values())
+            try:
+                await self._carry_out(self._round, Lane.READ, self._complete)
+            except Exception:  # the boundary of one round: a fault in it must not end the device's reading
+                reference = uuid4().hex[:12]
+                logger.exception("%s: reading failed (reference %s)", self._device.name, reference)
+                self._end_all(self._running.values(), fault(self._device.name, "read", reference))
+            self._round = None
+
+    async def _carry_out(self, round_: Round, lane: Lane, complete: Complete) -> None:
+        plan = self.plan(round_.tags)
+        for want, refusal in plan.unreadable:
+            error = PlcmqError.from_map(refusal.to_map())  # each its own, for it may be raised
+            complete(round_.failed(frozenset((want.name,)), error))
+        at_once = min(self._channel.window, len(plan.blocks))
+        if at_once <= 1:
+            await self._read_all(plan.blocks, round_, lane, complete)
+            return
+        blocks = iter(plan.blocks)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(self._read_all(blocks, round_, lane, complete))
+
+    async def _read_all(self, blocks: Iterable[Block], round_: Round, lane: Lane, complete: Complete) -> None:
+        for block in blocks:
+            try:
+                await self._ask(round_, block, lane, complete)
+            except ExceptionReply as reply:
+                why = await self._after_refusal(reply, round_, block, lane, complete)
+                complete(round_.failed(block.names, as_error(self._device, why, is_write=False)))
+            except LinkError as error:
+                complete(round_.failed(block.names, as_error(self._device, error, is_write=False)))
+
+    async def _ask(self, round_: Round, block: Block, lane: Lane, complete: Complete) -> bool:
+        """Reads one block; false if by the time it could be asked for nobody wants it any more."""
+        return await while_busy(partial(self._read_block, round_, block, lane, complete), self._clock)
+
+    async def _read_block(self, round_: Round, block: Block, lane: Lane, complete: Complete) -> bool:
+        async with self._channel.turn(lane, self._device.id) as turn:
+            turn.until = round_.starts(block.names, self._clock())
+            if turn.until is None:
+                return False
+            aboard = self._round if lane is Lane.COMMAND else None  # who waited before it was asked for
+            if aboard is not None:
+                aboard.starts(block.names, self._clock())
+            writes = self.latest.writes
+            data = await turn.transact(self._device.unit, block.request, self._device.link.timeout)
+        now = self._clock()
+        complete(round_.filled(block, data, self.latest, now, writes))
+        if aboard is not None and aboard is self._round:
+            self._complete(aboard.filled(block, data, self.latest, now, writes))
+        return True
+
+    async def _after_refusal(
+        self, reply: ExceptionReply, round_: Round, block: Block, lane: Lane, complete: Complete
+    ) -> ExceptionReply | LinkError:
+        """Reads what can be read of a block that the device refused; why the rest cannot."""
+        if reply.code == ILLEGAL_ADDRESS:
+            try:
+                await self._hunt(HoleHunt(block.span), round_, lane, complete)
+            except (ExceptionReply, LinkError) as error:
+                return error
+        return reply
+
+    async def _hunt(self, hunt: HoleHunt, round_: Round, lane: Lane, complete: Complete) -> None:
+        """Follows the hunt; whatever ends it early, what it has learned stays."""
+        try:
+            while (part := hunt.part) is not None:
+                try:
+                    if not await self._ask(round_, self._block(part), lane, complete):
+                        return
+                except ExceptionReply as reply:
+                    if reply.code != ILLEGAL_ADDRESS:
+                        raise
+                    hunt.report(readable=False)
+                else:
+                    hunt.report(readable=True)
+        finally:
+            new = frozenset(hunt.holes) - self.holes
+            self.know(self.holes | new)
+            if new:
+                self._learn(new)
+
+    # --- ends --------------------------------------------------------------------------------------
+
+    def _complete(self, reads: list[ReadJob]) -> None:
+        now = self._clock()
+        for read_job in reads:
+            del self._running[read_job.job.id]
+            self._finish(read_job.done(now))
+
+    def _end(self, read_job: ReadJob, error: PlcmqError) -> None:
+        if self._running.pop(read_job.job.id, None) is None:
+            self._waiting.remove(read_job.job.id)
+        elif self._round is not None:
+            self._round.drop(read_job)
+        self._finish(read_job.broken_off(error, self._clock()))
+
+    def _end_all(self, reads: Iterable[ReadJob], error: PlcmqError) -> None:
+        for read_job in list(reads):
+            self._end(read_job, error)
+
+
+def _function(want: Want) -> int:
+    """The function code that reads it."""
+    return read(want.table, 0, 1).function

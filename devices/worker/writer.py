@@ -1,0 +1,281 @@
+"""Writing tags: values in the order given, in the function codes that the device has, read back on request.
+
+Strategy: everything is made before anything is sent, so what cannot be written is refused whole. Then each
+step takes a turn of its own in the command lane: adjacent values together, or a bit of a register, whose read
+and write share the turn where the device has no mask write. Nothing is ever sent twice, unless the device
+said that it was too busy to do it. `Progress` knows at each moment what has been confirmed and whether an
+answer is missing; the outcome of an error follows from it, and of nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
+from ..channel.channel import Channel, Turn
+from ..channel.turns import Lane
+from ..interface.requests import CompiledProfile
+from ..modbus import pdu as modbus
+from ..modbus.pdu import ExceptionReply, Transaction
+from ..model.codec import TagCodec
+from ..model.comparison import matches
+from ..model.devices import Device, Table, Value, Verify
+from ..planning.reads import WriteItem, WriteSpan, plan_writes
+from ..transport.link import LinkError
+from .busy import while_busy
+from .errors import not_allowed
+from .outcomes import as_error
+from .reader import Reader
+
+FC3, FC22, FC23 = 3, 22, 23
+_FUNCTIONS: Final = {Table.COIL: (5, 15), Table.HOLDING: (6, 16)}  # for one, for many
+_AT_ONCE: Final = Verify()
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one request's writing has come.
+
+    Attributes:
+        names: the tags that are written.
+        confirmed: how many writes the device has confirmed.
+        on_wire: whether the last request was a write that it has not confirmed (yet).
+    """
+
+    names: list[str] = field(default_factory=list)
+    confirmed: int = 0
+    on_wire: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """What has happened at the device, for all that is known."""
+        if self.on_wire:
+            return Outcome.UNKNOWN
+        return Outcome.EXECUTED if self.confirmed else Outcome.NOT_EXECUTED
+
+
+@dataclass(slots=True)
+class _Span:
+    """Adjacent values: the requests that write them, mostly one, and how many of these are done."""
+
+    requests: list[Transaction]
+    ends: dict[str, int]  # by tag: after how many requests it is written
+    done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Bit:
+    """A bit of a register, and how to change it."""
+
+    name: str
+    address: int
+    and_mask: int
+    or_mask: int
+
+
+class Writer:
+    """Writes tags and raw registers of one device.
+
+    Attributes:
+        progress: of the present request, or else of the last.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        kind: CompiledProfile,
+        channel: Channel,
+        reader: Reader,
+        clock: Callable[[], float],
+    ) -> None:
+        self.progress = Progress()
+        self._device = device
+        self._codecs = kind.codecs
+        self._channel = channel
+        self._reader = reader
+        self._clock = clock
+
+    async def write(self, values: Mapping[str, Value], deadline: float, *, verify: bool = False) -> None:
+        """Writes the tags in the order given, then reads back those that ask for it.
+
+        Args:
+            values: by tag; they have been checked.
+            deadline: nothing is sent from then on, seconds of the clock.
+            verify: read all of them back, not only the tags whose definition says so.
+
+        Raises:
+            PlcmqError: with the true outcome, and in `details.written` the tags that are written
+                nevertheless; `verify_failed` if a value read back differs.
+        """
+        self.progress = Progress()
+        await self._send(self._steps(values), deadline)
+        await self._verify(values, deadline, everything=verify)
+
+    async def write_raw(self, table: Table, address: int, values: list[Any], deadline: float) -> None:
+        """Writes registers (0 to 65535) or bits from an address on.
+
+        Raises:
+            PlcmqError: with the true outcome.
+        """
+        self.progress = Progress()
+        data = bytes(values) if table.is_bits else b"".join(int(v).to_bytes(2) for v in values)
+        await self._send([_Span(self._requests(table, address, data, "table"), {})], deadline)
+
+    # --- what to send ------------------------------------------------------------------------------
+
+    def _steps(self, values: Mapping[str, Value]) -> list[_Span | _Bit]:
+        steps: list[_Span | _Bit] = []
+        items: list[WriteItem] = []
+        for name, value in values.items():
+            codec = self._codecs[name]
+            if codec.tag.bit is None:
+                items.append(WriteItem(name, codec.tag.table, codec.tag.address, codec.encode(value)))
+            else:
+                steps += self._spans(items)
+                items = []
+                steps.append(self._bit(codec, value))
+        return steps + self._spans(items)
+
+    def _spans(self, items: list[WriteItem]) -> list[_Span]:
+        link = self._device.link
+        limits = {"max_registers": link.max_write_registers, "max_coils": link.max_write_coils}
+        return [self._span(span) for span in plan_writes(items, **limits)]
+
+    def _span(self, span: WriteSpan) -> _Span:
+        requests = self._requests(span.table, span.address, span.data, f"values.{span.names[0]}")
+        ends = [1] * len(span.names)
+        if len(requests) > 1:  # one for each coil or register
+            ends = list(itertools.accumulate(self._codecs[name].width for name in span.names))
+        return _Span(requests, dict(zip(span.names, ends, strict=True)))
+
+    def _bit(self, codec: TagCodec, value: Value) -> _Bit:
+        tag, has = codec.tag, self._device.link.functions
+        if FC22 not in has:
+            if FC3 not in has:
+                raise not_allowed(self._device.name, f"writing {tag.name}", (FC22, FC3), f"values.{tag.name}")
+            self._requests(tag.table, tag.address, bytes(2), f"values.{tag.name}")
+        return _Bit(tag.name, tag.address, *codec.masks(value))
+
+    def _requests(self, table: Table, address: int, data: bytes, path: str) -> list[Transaction]:
+        """The requests in the function codes that the device has; `path` is of the argument."""
+        has, (one, many) = self._device.link.functions, _FUNCTIONS[table]
+        width = len(data) if table.is_bits else len(data) // 2
+        if many in has and (width > 1 or one not in has):
+            return [(modbus.write_coils if table.is_bits else modbus.write_registers)(address, data)]
+        if table is Table.HOLDING and FC23 in has and (width > 1 or one not in has):
+            return [modbus.read_write_registers(address, 1, address, data)]  # what it reads is of no use
+        if one not in has:
+            raise not_allowed(self._device.name, "this write", (one, many), path)
+        if table.is_bits:
+            return [modbus.write_coil(address + i, on=bool(bit)) for i, bit in enumerate(data)]
+        words = [int.from_bytes(data[i : i + 2]) for i in range(0, len(data), 2)]
+        return [modbus.write_register(address + i, word) for i, word in enumerate(words)]
+
+    # --- sending -----------------------------------------------------------------------------------
+
+    async def _send(self, steps: list[_Span | _Bit], deadline: float) -> None:
+        """Carries out all steps; an error leaves with its outcome and with what had been written."""
+        progress, latest = self.progress, self._reader.latest
+        latest.forget()
+        try:
+            for step in steps:
+                await while_busy(partial(self._take_turn, step, deadline), self._clock, deadline)
+        except (ExceptionReply, LinkError) as cause:
+            error = as_error(self._device, cause, is_write=progress.on_wire)
+            progress.on_wire = error.outcome is Outcome.UNKNOWN
+            raise self._halfway(error) from cause
+        finally:
+            latest.forget()
+
+    async def _take_turn(self, step: _Span | _Bit, deadline: float) -> None:
+        """Does what is left of the step."""
+        async with self._channel.turn(Lane.COMMAND, self._device.id, deadline) as turn:
+            if isinstance(step, _Bit):
+                await self._change_bit(turn, step)
+                self.progress.names.append(step.name)
+                return
+            while step.done < len(step.requests):
+                await self._transact(turn, step.requests[step.done])
+                step.done += 1
+                self.progress.names += [name for name, end in step.ends.items() if end == step.done]
+
+    async def _change_bit(self, turn: Turn, bit: _Bit) -> None:
+        if FC22 in self._device.link.functions:
+            await self._transact(turn, modbus.mask_write(bit.address, bit.and_mask, bit.or_mask))
+            return
+        data = await self._transact(turn, modbus.read(Table.HOLDING, bit.address, 1))
+        word = int.from_bytes(data) & bit.and_mask | bit.or_mask & ~bit.and_mask & 0xFFFF
+        for request in self._requests(Table.HOLDING, bit.address, word.to_bytes(2), "values"):
+            await self._transact(turn, request)
+
+    async def _transact(self, turn: Turn, request: Transaction) -> bytes:
+        progress = self.progress
+        progress.on_wire = request.is_write
+        payload = await turn.transact(self._device.unit, request, self._device.link.timeout)
+        progress.confirmed += request.is_write
+        progress.on_wire = False
+        return payload
+
+    def _halfway(self, error: PlcmqError) -> PlcmqError:
+        """The error of the whole request: what had been written before makes it `executed` at least."""
+        progress = self.progress
+        if not progress.confirmed:
+            return error
+        details = {**error.details, "written": list(progress.names)}
+        if error.outcome is Outcome.UNKNOWN:
+            return failure(error.code, error.message, outcome=error.outcome, retryable=False, details=details)
+        names = ", ".join(progress.names) or "only a part"
+        message = f"{error.message}; before that it had taken {names}"
+        return failure(Code.ACTION_FAILED, message, details={**details, "cause": error.to_map()})
+
+    # --- reading back ------------------------------------------------------------------------------
+
+    async def _verify(self, values: Mapping[str, Value], deadline: float, *, everything: bool) -> None:
+        how = {name: self._codecs[name].tag.verify or (_AT_ONCE if everything else None) for name in values}
+        shown = {name: verify.tag or name for name, verify in how.items() if verify is not None}  # and where
+        if not shown:
+            return
+        after = max(verify.after for verify in how.values() if verify is not None)
+        found = await self._read_back(set(shown.values()), after, values, deadline)
+        differing = {
+            name: found[tag]
+            for name, tag in shown.items()
+            if not _same(self._codecs[name], values[name], found[tag])
+        }
+        if differing:
+            names = ", ".join(differing)
+            raise failure(
+                Code.VERIFY_FAILED,
+                f"{self._device.name}: {names} read back differently from what was written",
+                details={"written": {name: values[name] for name in differing}, "read": differing},
+            )
+
+    async def _read_back(
+        self, tags: set[str], after: float, values: Mapping[str, Value], deadline: float
+    ) -> Mapping[str, Value]:
+        try:
+            if self._clock() + after >= deadline:
+                raise failure(Code.EXPIRED, "no time is left for it")
+            await asyncio.sleep(after)
+            return await self._reader.read_now(tags, deadline)
+        except PlcmqError as error:
+            raise failure(
+                Code.VERIFY_FAILED,
+                f"{self._device.name}: written, but it could not be read back ({error.message})",
+                details={"written": dict(values), "read": None, "cause": error.to_map()},
+            ) from error
+
+
+def _same(codec: TagCodec, written: Value, found: Value) -> bool:
+    """Whether two values are the same to the device, such as an enum's name and its number."""
+    if matches(found, written, codec.tag):
+        return True
+    try:
+        return codec.tag.bit is None and codec.encode(written) == codec.encode(found)
+    except PlcmqError:
+        return False
