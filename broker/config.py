@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ..client.protocol.messages import DEFAULT_LIMITS, DEFAULT_TIMEOUT, MAX_FRAME_BYTES, MAX_TIMEOUT, Limits
+from ..client.protocol.bodies import MAX_FRAME_BYTES
+from ..client.protocol.messages import DEFAULT_LIMITS, DEFAULT_TIMEOUT, MAX_TIMEOUT, Limits
 from ..devices.host.settings import HostSettings
 from .config_values import BOOLEAN, DATABASE, TEXT, Kind, Misread, Scalar, address, choice, seconds, whole
 
@@ -91,9 +92,6 @@ _FLAGS: Final = {"in_process_host": "--no-host", "host_broker": "--broker", "hos
 # Variables that are no settings: where the file is, and what Kubernetes sets in every container beside a
 # service named `plcmq` (its "service links": PLCMQ_PORT, PLCMQ_SERVICE_HOST, PLCMQ_PORT_7502_TCP, ...).
 _NOT_SETTINGS = re.compile(r"PLCMQ_(CONFIG|PORT|SERVICE_.*|PORT_\d+_.*)")
-
-
-# --- the decision ----------------------------------------------------------------------------------------
 
 
 def resolve(
@@ -188,9 +186,6 @@ def _build(values: Mapping[str, Scalar]) -> Settings:
         host=HostSettings(**host),
         client=ClientSettings(**fields("broker", "timeout")),
     )
-
-
-# --- the shell -------------------------------------------------------------------------------------------
 
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None = None) -> Settings:

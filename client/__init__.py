@@ -6,6 +6,7 @@ from .aio.connection import AsyncConnection, connect
 from .aio.device import BoundDevice
 from .core.retry import Retry
 from .core.subscription import WatchEvent
+from .protocol.bodies import Codec
 from .protocol.endpoint import BadEndpoint
 from .protocol.errors import (
     BrokerUnreachable,
@@ -17,7 +18,6 @@ from .protocol.errors import (
     Rejected,
     Unavailable,
 )
-from .protocol.messages import Codec
 from .protocol.replies import Reply
 from .sync.connection import Connection, get_conn
 

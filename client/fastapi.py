@@ -30,18 +30,16 @@ from pydantic import BaseModel
 from .aio.connection import CONNECT_TIMEOUT, AsyncConnection, connect
 from .aio.device import BoundDevice
 from .core.retry import Retry
+from .protocol.bodies import Codec
 from .protocol.endpoint import DEFAULT_ENDPOINT
 from .protocol.errors import MEANINGS, BrokerUnreachable, Code, PlcmqError, failure
-from .protocol.messages import DEFAULT_TIMEOUT, Codec
+from .protocol.messages import DEFAULT_TIMEOUT
 
 _log = logging.getLogger(__name__)
 
 _RETRY_AFTER: Final = 1.0  # seconds, where the error itself does not say
 
 Result = TypeVar("Result")
-
-
-# --- the service's connection -----------------------------------------------------------------------
 
 
 def plcmq_lifespan(
@@ -91,9 +89,6 @@ def _connection(request: Request) -> AsyncConnection:
     if not isinstance(connection, AsyncConnection):
         raise RuntimeError("no connection to plcmq: give FastAPI the lifespan `plcmq_lifespan(…)`")
     return connection
-
-
-# --- a view's device --------------------------------------------------------------------------------
 
 
 class LeasedDevice(BoundDevice):
@@ -237,9 +232,6 @@ def _is_async(view: Callable[..., object]) -> bool:
         view = view.func
     view = inspect.unwrap(view)
     return inspect.iscoroutinefunction(view) or inspect.iscoroutinefunction(type(view).__call__)
-
-
-# --- errors -----------------------------------------------------------------------------------------
 
 
 class ErrorBody(BaseModel):

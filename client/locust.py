@@ -31,9 +31,10 @@ from locust.exception import RescheduleTask, StopTest
 
 from .core import calls
 from .core.retry import Retry
+from .protocol.bodies import Codec, encode
 from .protocol.endpoint import DEFAULT_PORT, BadEndpoint, endpoint_of
 from .protocol.errors import BrokerUnreachable, Failed, OutcomeUnknown, PlcmqError, Rejected, Unavailable
-from .protocol.messages import DEFAULT_TIMEOUT, Codec, encode
+from .protocol.messages import DEFAULT_TIMEOUT
 from .sync.connection import Connection
 
 __all__ = ["MeasuredConnection", "PlcmqUser"]
@@ -41,8 +42,6 @@ __all__ = ["MeasuredConnection", "PlcmqUser"]
 REQUEST_TYPE: Final = "plcmq"  # what the statistics' column "Type" says
 
 _log = logging.getLogger(__name__)
-
-# --- errors that end a task -------------------------------------------------------------------------
 
 
 class _EndsTask(RescheduleTask, PlcmqError):
@@ -89,9 +88,6 @@ def _ends_task(error: PlcmqError) -> PlcmqError:
     return kind(
         error.code, error.message, outcome=error.outcome, retryable=error.retryable, details=error.details
     )
-
-
-# --- a user's connection ----------------------------------------------------------------------------
 
 
 class MeasuredConnection:
@@ -250,9 +246,6 @@ class MeasuredConnection:
         took = (time.perf_counter() - started) * 1000
         size = 0 if exception else len(encode(self._codec, response))
         self._fire(**event, response_time=took, response_length=size, response=response, exception=exception)
-
-
-# --- the user ---------------------------------------------------------------------------------------
 
 
 class PlcmqUser(User):

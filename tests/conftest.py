@@ -14,12 +14,12 @@ import uvicorn
 import zmq
 from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
+from plcmq.client.protocol.bodies import encode
 from plcmq.client.protocol.errors import PlcmqError
 from plcmq.client.protocol.messages import (
     Elapsed,
     MalformedRequest,
     Request,
-    encode,
     failure_map,
     parse_request,
     split_envelope,

@@ -48,9 +48,6 @@ def table_after(page: str, mark: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
-# --- links ------------------------------------------------------------------------------------------
-
-
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     text = FENCE.sub("", page.read_text())
@@ -68,9 +65,6 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target), link
-
-
-# --- commands ---------------------------------------------------------------------------------------
 
 
 def command_lines() -> list[object]:
@@ -112,9 +106,6 @@ def test_the_makefile_has_every_target_that_the_documents_name() -> None:
     }
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert named <= targets
-
-
-# --- snippets ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("source", all_snippets("python"))
@@ -165,9 +156,6 @@ def test_the_service_unit_passes_systemds_own_check(tmp_path: Path) -> None:
     except FileNotFoundError:
         pytest.skip("no systemd here")
     assert (done.returncode, done.stderr) == (0, "")
-
-
-# --- tables -----------------------------------------------------------------------------------------
 
 
 def test_the_settings_table_is_the_settings() -> None:

@@ -22,7 +22,7 @@ from ...client import get_conn
 from ...client.load.mix import Device, Mix, Operation, one_tag_at_a_time
 from ...client.load.plan import Plan
 from ...client.load.schedule import ClosedLoop, OpenLoop, Schedule
-from ...client.protocol.messages import Codec
+from ...client.protocol.bodies import Codec
 from ..config import ClientSettings, load
 from .bench_mix import operations
 from .bench_options import (
@@ -112,9 +112,6 @@ def bench(
         _judge(document, fail_under_rate, fail_over_p99)
 
 
-# --- from what was typed to a plan -------------------------------------------------------------------
-
-
 def _operations(
     reads: Sequence[str], writes: Sequence[str], calls: Sequence[str], *, allow_writes: bool
 ) -> list[Operation]:
@@ -175,9 +172,6 @@ def _mix(settings: ClientSettings, devices: Sequence[str], wanted: Sequence[Oper
         return Mix(own)
     except ValueError as error:
         raise CommandFailed("bench", [str(error)]) from None
-
-
-# --- the load and its result -------------------------------------------------------------------------
 
 
 def _run(plan: Plan, processes: int, as_json: bool, output: Path | None, html: Path | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ...client.protocol.messages import Codec
+from ...client.protocol.bodies import Codec
 from .terminal.completion import device_names
 
 IN_FLIGHT = 16

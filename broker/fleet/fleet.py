@@ -96,8 +96,6 @@ class Fleet:
         seat = self._seat_of.get(device)
         return seat is not None and (seat.moving or device in seat.releasing)
 
-    # --- hosts -------------------------------------------------------------------------------------
-
     def hello(self, host_id: HostId, hello: Hello, now: float, version: str) -> None:
         """A host introduces itself, for the first time or again."""
         if hello.version != version:
@@ -174,8 +172,6 @@ class Fleet:
             self._settle(now)
             self._balance()
 
-    # --- devices -----------------------------------------------------------------------------------
-
     def set_catalogue(self, catalogue: Catalogue, now: float) -> None:
         """The registry has changed: touches the devices that differ, and no others."""
         before, self._catalogue = self._catalogue, catalogue
@@ -226,8 +222,6 @@ class Fleet:
     def waits_for_release(self) -> bool:
         """Whether a host still has to say that it has closed a socket."""
         return any(seat.releasing for seat in self._seats.values())
-
-    # --- placement ---------------------------------------------------------------------------------
 
     def _settle(self, now: float) -> None:
         """Places every device that can be placed."""

@@ -223,8 +223,6 @@ class KeyedCommands:
                 self._end(keyed, content)
         self.outbox[:0] = again
 
-    # --- pieces ------------------------------------------------------------------------------------
-
     def _begun(self, keyed: Keyed) -> None:
         keyed.handed_over = True
         for rival in self._take_rivals(keyed):

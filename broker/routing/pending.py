@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ...client.protocol.messages import Codec, Envelope, RequestId
+from ...client.protocol.bodies import Codec
+from ...client.protocol.messages import Envelope, RequestId
 from ..fleet.fleet import HostId
 from . import errors as refusals
 

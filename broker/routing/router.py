@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from ...client.protocol.bodies import encode
 from ...client.protocol.errors import Code, PlcmqError, failure
 from ...client.protocol.messages import (
     Elapsed,
     Envelope,
     MalformedRequest,
     Request,
-    encode,
     encode_reply,
     failure_map,
     parse_request,
@@ -86,8 +86,6 @@ class Router:
         """Requests that have been accepted and not yet answered."""
         return len(self._pending)
 
-    # --- from clients ------------------------------------------------------------------------------
-
     def receive(self, envelope: Envelope, body: bytes, now: float) -> None:
         """A message of a client; its reply follows, now or later."""
         self._now = now
@@ -114,8 +112,6 @@ class Router:
                 self._start_job(pending, request.device, request, now)
         except PlcmqError as error:
             self._finish(pending, now, error=error)
-
-    # --- the broker's own actions ------------------------------------------------------------------
 
     def _start_own(self, pending: Pending, request: Request, now: float) -> None:
         tell = TELLS.get(request.action)
@@ -168,8 +164,6 @@ class Router:
             job = self._new_job(pending, target.device, CANCEL, {"job": target.job})
             self._send(pending, job, target.host)
 
-    # --- jobs for devices --------------------------------------------------------------------------
-
     def _start_job(self, pending: Pending, device: str | int, request: Request, now: float) -> None:
         entry = self.overview.catalogue.find(device)
         compiled = entry.kind.compiled
@@ -219,8 +213,6 @@ class Router:
         else:
             self.fleet.outbox.append((host, job))
 
-    # --- from hosts --------------------------------------------------------------------------------
-
     def from_host(self, host: HostId, message: Message, now: float) -> None:
         """A message of a host."""
         self._now = now
@@ -267,8 +259,6 @@ class Router:
                 self._next_job += 1
                 self.fleet.outbox.append((watch.host, job))
 
-    # --- losses ------------------------------------------------------------------------------------
-
     def unreachable(self, host: HostId, unsent: Iterable[Message], now: float) -> None:
         """A message could not be sent, because the host's connection is gone."""
         for message in unsent:
@@ -277,8 +267,6 @@ class Router:
                 self._finish(pending, now, error=refusals.no_host(pending.name))
         self.fleet.lose(host, now)
         self._after_changes(now)
-
-    # --- from the journal --------------------------------------------------------------------------
 
     def journalled(self, done: Iterable[tuple[Order, Record | None]], now: float) -> None:
         """What the journal has done."""
@@ -289,8 +277,6 @@ class Router:
         """What the journal could not do."""
         self._now = now
         self.keyed.failed(orders, reason)
-
-    # --- time and changes --------------------------------------------------------------------------
 
     def set_catalogue(self, catalogue: Catalogue, now: float) -> None:
         """The registry has changed."""
@@ -352,8 +338,6 @@ class Router:
 
     def _unpark(self, target: Pending) -> None:
         self._parked = [(pending, job) for pending, job in self._parked if pending is not target]
-
-    # --- replies -----------------------------------------------------------------------------------
 
     def _finish(
         self,

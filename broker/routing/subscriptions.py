@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...client.protocol.messages import Codec, Envelope, RequestId
+from ...client.protocol.bodies import Codec
+from ...client.protocol.messages import Envelope, RequestId
 from ...devices.interface.requests import bad_args
 from ...devices.protocol.messages import Event
 from ..fleet.fleet import HostId

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...client.protocol.messages import codec_of, decode, encode, reply_map
+from ...client.protocol.bodies import codec_of, decode, encode
+from ...client.protocol.messages import reply_map
 from ...devices.protocol.messages import Event
 from ..routing.subscriptions import Watch
 from .backlog import Conflation

@@ -20,8 +20,9 @@ from uuid import uuid4
 
 import zmq
 
+from ...client.protocol.bodies import Codec, codec_of
 from ...client.protocol.errors import Code, failure
-from ...client.protocol.messages import DEFAULT_LIMITS, Codec, MalformedRequest, codec_of
+from ...client.protocol.messages import DEFAULT_LIMITS, MalformedRequest
 from ...client.protocol.sockets import Receiver, ZmqSocket, is_readable, plain_send
 from ...devices.host.host import DeviceHost
 from ...devices.model.devices import State
@@ -104,8 +105,6 @@ class Server:
             await asyncio.wait_for(self._awaited[1].wait(), seconds)
         self._awaited = None
 
-    # --- in ----------------------------------------------------------------------------------------
-
     def _drain_front(self) -> None:
         receive, router = self._receive_front, self.router
         self._read.add(self._front)
@@ -181,8 +180,6 @@ class Server:
         self._read.clear()
         self.router.tick(time.monotonic())
         self.flush()
-
-    # --- out ---------------------------------------------------------------------------------------
 
     def flush_soon(self) -> None:
         """Sends what there is to send when the loop has done what it is doing."""

@@ -17,7 +17,8 @@ from typing import Final, Self
 from peewee import Database
 
 from ..routing.idempotency import Begin, Finish, Forget, KeyId, Order, Record
-from .database import Connection, JournalRow
+from .database import Connection
+from .tables import JournalRow
 
 KEEP: Final = 24 * 3600.0  # seconds that a key is kept
 

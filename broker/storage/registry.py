@@ -20,8 +20,9 @@ from ...devices.site.compile import compile_device
 from ...devices.site.definitions.content import Form, SiteContent, Snapshot
 from ...devices.site.definitions.diff import Change, Changes, Kind, compare, merge
 from ...devices.site.definitions.problems import suggestion
-from .database import Connection, DeviceRow, LearnedRow, MetaRow, ProfileRow, RegistryError
+from .database import Connection, RegistryError
 from .migrations import MIGRATIONS, Migration
+from .tables import DeviceRow, LearnedRow, MetaRow, ProfileRow
 
 __all__ = ["Marks", "Registry", "RegistryError", "UnknownDevice"]
 
@@ -276,9 +277,6 @@ class Registry:
             list(MetaRow.select(MetaRow.id).for_update().tuples().execute(db))
 
 
-# --- rows -------------------------------------------------------------------------------------------
-
-
 def _revision(db: Database) -> int:
     return int(MetaRow.select(MetaRow.revision).scalar(db))
 
@@ -356,9 +354,6 @@ def _find(db: Database, device: str | int) -> int:
         close = suggestion(str(device), names) or "; `plcmq device list` shows what there is"
         raise UnknownDevice(f"the registry holds no device {device!r}{close}")
     return int(found)
-
-
-# --- what devices have taught -----------------------------------------------------------------------
 
 
 def _forget_moved(db: Database, new: SiteContent, devices: set[int | str]) -> None:

@@ -24,16 +24,18 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from ..core import calls
+from ..core.calls import LOCK_TTL
 from ..core.pump import Pump
 from ..core.retry import Attempts, Check, Retry
 from ..core.session import GRACE, Call, Session, closed_error, request_map
 from ..core.subscription import WATCH_TTL, WatchEvent, Watching, watch_args
+from ..protocol.bodies import Codec
 from ..protocol.endpoint import DEFAULT_ENDPOINT, endpoint_of
-from ..protocol.messages import DEFAULT_TIMEOUT, Codec
+from ..protocol.messages import DEFAULT_TIMEOUT
 from ..protocol.replies import Reply
 from ..protocol.sockets import process_context
 from .device import BoundDevice
-from .locked import LOCK_TTL, AsyncLockedDevice, lock_device
+from .locked import AsyncLockedDevice, lock_device
 from .subscription import watch_events
 
 CONNECT_TIMEOUT: Final = 2.0  # seconds
@@ -102,8 +104,6 @@ class AsyncConnection:
         state = "open" if self._pump is not None else "closed"
         return f"<AsyncConnection {self.endpoint} {state} pending={len(self._session.pending)}>"
 
-    # --- opening and closing ---
-
     def __await__(self) -> Generator[Any, None, Self]:
         return self.open().__await__()
 
@@ -163,8 +163,6 @@ class AsyncConnection:
         if pump is not None:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             pump.close()
-
-    # --- requests ---
 
     async def request(
         self,
@@ -305,8 +303,6 @@ class AsyncConnection:
     def bind(self, device: str | int) -> BoundDevice:
         """A view of this connection on one device."""
         return BoundDevice(self, device)
-
-    # --- the way of a request ---
 
     async def _exchange(self, message: dict[str, Any], timeout: float, grace: float) -> Reply:
         call = self._begin(message, timeout, grace)

@@ -6,10 +6,12 @@ Strategy: pure functions. A client adds only the waiting.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ..protocol.errors import PlcmqError
 from ..protocol.replies import Event, Reply, reply_from_map
+
+LOCK_TTL: Final = 30.0  # seconds that a lock lives unless it is renewed
 
 
 def read_args(tags: Sequence[str], max_age: float | None) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, Final, Generic, TypeVar
 
+from ..protocol.bodies import MAX_FRAME_BYTES, Codec, encode
 from ..protocol.errors import BrokerUnreachable, Code, Outcome, PlcmqError, failure
-from ..protocol.messages import MAX_FRAME_BYTES, MAX_TIMEOUT, Codec, RequestId, encode
+from ..protocol.messages import MAX_TIMEOUT, RequestId
 from ..protocol.replies import Event, Reply, parse_reply
 
 GRACE: Final = 2.0  # seconds that a client waits beyond the timeout, for the broker's own answer
@@ -173,8 +174,6 @@ class Session(Generic[Waiter]):
             self.wake_at = call.deadline
         return call
 
-    # --- out ---
-
     @property
     def has_unsent(self) -> bool:
         """Whether `next_body` may have something."""
@@ -202,8 +201,6 @@ class Session(Generic[Waiter]):
         if call.deadline < self.wake_at:
             self.wake_at = call.deadline
 
-    # --- in ---
-
     def feed(self, body: bytes) -> Call[Waiter] | None:
         """Takes in a message. The call that it answers; None if it is an event, which its subscriber gets,
         or for nobody (any more)."""
@@ -230,8 +227,6 @@ class Session(Generic[Waiter]):
             self.dropped += 1
         else:
             subscriber(event.content)
-
-    # --- giving up ---
 
     def expire(self, now: float) -> list[Call[Waiter]]:
         """The calls that have waited too long; they get their errors."""

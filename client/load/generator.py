@@ -129,8 +129,6 @@ class Generator:
     def _now(self) -> float:
         return time.monotonic() - self._start
 
-    # --- the two ways ---
-
     async def _send_what_is_due(self, schedule: OpenLoop) -> None:
         for number in count():
             due = schedule.due(number)
@@ -165,8 +163,6 @@ class Generator:
         await self._until(at)
         while (now := self._now()) < self._end:
             await self._ask(now)
-
-    # --- one request ---
 
     async def _ask(self, due: float) -> None:
         device, operation = self._plan.mix.choose(self._chance)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from ..protocol.bodies import Codec
 from ..protocol.endpoint import DEFAULT_ENDPOINT
-from ..protocol.messages import DEFAULT_TIMEOUT, Codec
+from ..protocol.messages import DEFAULT_TIMEOUT
 from .mix import Mix
 from .schedule import Schedule
 

@@ -138,9 +138,6 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-# --- in the process ---------------------------------------------------------------------------------
-
-
 def _work(plan: Plan, pipe: Connection) -> None:
     factory = functools.partial(precise_loop, plan.connections)
     with pipe, asyncio.Runner(loop_factory=factory) as runner:

@@ -10,34 +10,20 @@ types, its text is text, and nothing in it is nested deeper than `Limits.depth`.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
-import msgpack
-
-from . import jsontext
+from .bodies import LEAST_INTEGER, MOST_INTEGER, Codec, _decode, codec_of, encode
 from .errors import Code, PlcmqError, failure
 
 VERSION: Final = 1
 DEFAULT_TIMEOUT: Final = 5.0  # seconds
 MAX_TIMEOUT: Final = 3600.0  # seconds
 MAX_KEY_LENGTH: Final = 128  # characters
-LEAST_INTEGER: Final = -(2**63)  # what MessagePack can carry
-MOST_INTEGER: Final = 2**64 - 1
-MAX_FRAME_BYTES: Final = 16 * 1024 * 1024  # a longer frame ends the connection
 
 Envelope = tuple[bytes, ...]
 RequestId = str | int | None
-
-
-class Codec(Enum):
-    """How a body is encoded. A reply uses the codec of its request."""
-
-    JSON = "json"
-    MSGPACK = "msgpack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,61 +67,6 @@ class MalformedRequest(Exception):
         self.id = request_id
         self.codec = codec
 
-
-# --- bodies -----------------------------------------------------------------------------------------
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-
-def codec_of(body: bytes) -> Codec:
-    """The codec that the first byte of a body tells. An empty body counts as JSON."""
-    if body[:1] >= b"\x80" and not body.startswith(_BYTE_ORDER_MARK):
-        return Codec.MSGPACK
-    return Codec.JSON
-
-
-def encode(codec: Codec, message: Mapping[str, Any]) -> bytes:
-    """The message as bytes. NaN and the infinities become `null` in JSON, which has no words for them."""
-    if codec is Codec.MSGPACK:
-        return cast("bytes", _packer.pack(message))
-    return jsontext.dumps(message)
-
-
-def decode(body: bytes) -> Any:
-    """What a body holds.
-
-    Raises:
-        ValueError: it is not decodable; the message says why.
-    """
-    return _decode(body, codec_of(body))
-
-
-def _decode(body: bytes, codec: Codec) -> Any:
-    if codec is Codec.JSON:
-        return jsontext.loads(body)
-    try:
-        return msgpack.unpackb(body, ext_hook=_refuse_extension)
-    except UnicodeDecodeError as error:
-        raise ValueError("text in MessagePack is not UTF-8") from error
-    except ValueError as error:
-        raise ValueError(f"not valid MessagePack: {str(error) or type(error).__name__}") from error
-
-
-def _refuse_extension(number: int, _data: bytes) -> NoReturn:
-    raise ValueError(f"MessagePack extension type {number} means nothing here")
-
-
-class _Packer(threading.local):
-    """A packer for each thread: one is dear to make, and not safe to share."""
-
-    def __init__(self) -> None:
-        self.pack = msgpack.Packer(autoreset=True).pack
-
-
-_packer = _Packer()
-
-
-# --- requests ---------------------------------------------------------------------------------------
 
 _FIELDS: Final = frozenset({"action", "rqargs", "device", "id", "timeout", "key", "token", "v"})
 
@@ -266,9 +197,6 @@ def _bad(message: str) -> PlcmqError:
 def _too_large(size: int, limit: int) -> PlcmqError:
     message = f"the request has {size} bytes; the broker takes at most {limit}"
     return failure(Code.TOO_LARGE, message, details={"size": size, "limit": limit})
-
-
-# --- replies ----------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)

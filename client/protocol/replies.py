@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .bodies import decode
 from .errors import PlcmqError
-from .messages import RequestId, decode
+from .messages import RequestId
 
 
 @dataclass(slots=True)

@@ -20,8 +20,9 @@ from typing import Final, NamedTuple
 
 import zmq
 
+from .bodies import MAX_FRAME_BYTES
 from .endpoint import BadEndpoint
-from .messages import DEFAULT_LIMITS, MAX_FRAME_BYTES
+from .messages import DEFAULT_LIMITS
 
 ZmqSocket = zmq.Socket[bytes]
 ZmqContext = zmq.Context[ZmqSocket]
@@ -49,9 +50,6 @@ SERVER: Final = SocketSettings(linger=1.0)
 
 class EndpointInUse(OSError):
     """Something else already serves this endpoint."""
-
-
-# --- sockets ----------------------------------------------------------------------------------------
 
 
 def new_context(max_sockets: int = 4096) -> ZmqContext:
@@ -181,9 +179,6 @@ def _in_use(endpoint: str) -> EndpointInUse:
     return EndpointInUse(message)
 
 
-# --- messages ---------------------------------------------------------------------------------------
-
-
 class Message(NamedTuple):
     """One message. `over` says that it has more frames than the cap: these are its first ones only.
 
@@ -252,9 +247,6 @@ _NOBLOCK: Final = int(zmq.NOBLOCK)
 _EVENTS: Final = int(zmq.EVENTS)
 _POLLIN: Final = int(zmq.POLLIN)
 _POLLOUT: Final = int(zmq.POLLOUT)
-
-
-# --- one context per process ------------------------------------------------------------------------
 
 
 class SharedContext:

@@ -21,14 +21,16 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
-from ..aio.locked import LOCK_TTL, LockedDevice
 from ..core import calls
+from ..core.calls import LOCK_TTL
 from ..core.retry import Attempts, Check, Retry
 from ..core.session import GRACE, closed_error, request_map
+from ..protocol.bodies import Codec
 from ..protocol.endpoint import DEFAULT_HOST, DEFAULT_PORT, endpoint_of
 from ..protocol.errors import PlcmqError
-from ..protocol.messages import DEFAULT_TIMEOUT, Codec
+from ..protocol.messages import DEFAULT_TIMEOUT
 from ..protocol.replies import Reply
+from .device import LockedDevice
 from .shared_socket import Wire
 
 CONNECT_TIMEOUT: Final = 2.0  # seconds
@@ -121,8 +123,6 @@ class Connection:
         check = Check(self.endpoint, timeout, time.monotonic())
         while not check.is_over:
             check.replied(self._exchange({"action": "ping"}, check.next(time.monotonic()), 0.0))
-
-    # --- requests ---
 
     def request(
         self,
@@ -235,8 +235,6 @@ class Connection:
     def cancel(self, request_id: str) -> bool:
         """Takes back a request made with this `request_id`; whether that was still possible."""
         return bool(self.ask("cancel", {"id": request_id})["cancelled"])
-
-    # --- the wire of this process ---
 
     def _exchange(self, message: dict[str, Any], timeout: float, grace: float) -> Reply:
         if self._closed:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from ..core.pump import Pump
 from ..core.session import Call, Session, closed_error
-from ..protocol.messages import Codec
+from ..protocol.bodies import Codec
 from ..protocol.replies import Reply
 from ..protocol.sockets import process_context
 
@@ -118,8 +118,6 @@ class Wire:
         # The leader sleeps on the descriptor: it has to be out before the socket may go.
         self._released.wait(_CLOSE_WAIT)
 
-    # --- waiting ---
-
     def _wait(self, call: _Call) -> None:
         with self._lock:
             if call.reply is not None:
@@ -155,8 +153,6 @@ class Wire:
         if heir is not None:
             self._leader = heir
             heir.waiter.open()
-
-    # --- the socket; all of this under the lock ---
 
     def _open(self) -> None:
         if self._pump is not None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...client.protocol.errors import PlcmqError
-from ..model.devices import Step, Value
+from ..model.actions import Step
+from ..model.tags import Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
-from ..model.devices import Value
+from ..model.tags import Value
 
 
 class StepFailed(Exception):
@@ -93,8 +93,6 @@ class Account:
     def _note(self, outcome: Outcome) -> None:
         if self.outcome is not Outcome.UNKNOWN and outcome is not Outcome.NOT_EXECUTED:
             self.outcome = outcome
-
-    # --- what failed --------------------------------------------------------------------------------
 
     def write_failed(self, values: Mapping[str, Value], error: PlcmqError) -> StepFailed:
         """A write that failed. Its error says what it changed, and perhaps which tags in `written`."""

@@ -23,21 +23,9 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import Final
 
 from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
-from ..model.devices import (
-    Action,
-    ArgRef,
-    Check,
-    ExpectChange,
-    Operand,
-    Pulse,
-    Read,
-    Step,
-    Tag,
-    Value,
-    Wait,
-    Write,
-)
+from ..model.actions import Action, ArgRef, Check, ExpectChange, Operand, Pulse, Read, Step, Wait, Write
 from ..model.plain import plain_text, sendable
+from ..model.tags import Tag, Value
 from .effects import (
     Answer,
     AtEnd,
@@ -155,8 +143,6 @@ class ActionRun:
         """
         self._performer.interruption = error
 
-    # --- the whole ----------------------------------------------------------------------------------
-
     def _whole(self) -> Effects:
         try:
             self._check_args()
@@ -184,8 +170,6 @@ class ActionRun:
             if isinstance(operand, ArgRef) and operand.name not in self._args:
                 message = f"{self._action.name}: there is no argument {operand.name!r}, which a step uses"
                 raise StepFailed(failure(Code.BAD_ARGS, message, details={"path": operand.name}))
-
-    # --- Python code --------------------------------------------------------------------------------
 
     def _scripted(self) -> Effects:
         """Performs what the code asks for, until it ends."""

@@ -19,8 +19,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from ...client.protocol.errors import PlcmqError
-from ..model.devices import Script, Step, Value
+from ..model.actions import Script, Step
 from ..model.plain import sendable
+from ..model.tags import Value
 from .effects import AtEnd, Busy, NextStep, Raised, Returned, Said
 
 LEAST: Final = 0.05  # seconds that code has to say what it wants next, also when the time is up
@@ -49,8 +50,6 @@ class ScriptThread:
         self._told = 0  # how often the code has been told something
         self._thread: threading.Thread | None = None
         self._code = _Code(self)
-
-    # --- the worker's side --------------------------------------------------------------------------
 
     async def resume(self, told: Told | None, seconds: float) -> Said:
         """Lets the code run on; what it says, or `Busy` after the time or an interruption.
@@ -94,8 +93,6 @@ class ScriptThread:
         self._said = said
         self._news.set()
 
-    # --- the thread's side --------------------------------------------------------------------------
-
     def _run(self) -> None:
         asyncio.run(self._code.run(self._script, self._args, self._name))
 
@@ -131,8 +128,6 @@ class _Code:
         self._ended.set()
         self._outside.say(said, self._heard)
 
-    # --- from outside -------------------------------------------------------------------------------
-
     def tell(self, told: Told) -> bool:
         """What came of the step, or an error for wherever the code is; false if it does not run."""
         return self._in_thread(told)
@@ -153,8 +148,6 @@ class _Code:
         except RuntimeError:  # the code has just ended, and its loop with it
             return False
         return True
-
-    # --- in the thread ------------------------------------------------------------------------------
 
     def _take(self, told: Told | None) -> None:
         self._heard += 1

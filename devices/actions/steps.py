@@ -11,22 +11,9 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Final
 
 from ...client.protocol.errors import PlcmqError
+from ..model.actions import ArgRef, Check, ExpectChange, Operand, Pulse, Read, Sleep, Step, Wait, Write
 from ..model.comparison import matches
-from ..model.devices import (
-    ArgRef,
-    Check,
-    ExpectChange,
-    Operand,
-    Pulse,
-    Read,
-    Sleep,
-    Step,
-    Tag,
-    Type,
-    Value,
-    Wait,
-    Write,
-)
+from ..model.tags import Tag, Type, Value
 from .effects import Answer, Pause, ReadTags, Resume, WriteTags
 from .outcome import Account, StepFailed, Unmet
 
@@ -126,8 +113,6 @@ class Performer:
             case ExpectChange():
                 yield from self._expect_change(step)
 
-    # --- the steps ----------------------------------------------------------------------------------
-
     def _check(self, conditions: Mapping[str, Operand]) -> Effects:
         seen: dict[str, Value] = {}
         yield from self._read(tuple(conditions), seen)
@@ -203,8 +188,6 @@ class Performer:
                 raise self.account.failed(f"{unmet}, after {timeout:g} s", unmet)
             yield from self._pause_until(min(self.now + poll, end))
 
-    # --- effects ------------------------------------------------------------------------------------
-
     def _read(self, tags: tuple[str, ...], into: dict[str, Value]) -> Effects:
         """Reads tags into a map; what the answer does not have is None."""
         self.go_on()
@@ -235,8 +218,6 @@ class Performer:
             if end - self.now > RESOLUTION:
                 yield Pause(min(end, self.limit) - self.now)
         self.go_on()
-
-    # --- values -------------------------------------------------------------------------------------
 
     def _value(self, operand: Operand) -> Value:
         return self._args[operand.name] if isinstance(operand, ArgRef) else operand

@@ -119,8 +119,6 @@ class Channel:
         self._permitted = permitted
         self._closed = False
 
-    # --- what everybody may ask ------------------------------------------------------------------------
-
     @property
     def state(self) -> State:
         """Up, idle, connecting or down."""
@@ -165,8 +163,6 @@ class Channel:
         return (
             f"<Channel {self.endpoint} {self.state}, {self._gate.turns.taken} turns, {self._upkeep.link!r}>"
         )
-
-    # --- life ------------------------------------------------------------------------------------------
 
     def register(self, device_id: int, unit: int, on_state: OnState | None = None) -> None:
         """A device uses this endpoint; `on_state` hears of that device's own state, see `standing`."""
@@ -213,8 +209,6 @@ class Channel:
             self._upkeep.demand()
         self.changed()
         self._upkeep.wake()
-
-    # --- turns -----------------------------------------------------------------------------------------
 
     def turn(self, lane: Lane, device_id: int, until: float | None = None) -> Turn:
         """A turn, for `async with`; entering waits until it is given.
@@ -308,8 +302,6 @@ class Channel:
             self._upkeep.remember(unit, transaction)
         self._completed(now)
         return payload
-
-    # --- what comes of it ------------------------------------------------------------------------------
 
     def _failed(
         self,

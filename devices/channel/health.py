@@ -72,8 +72,6 @@ class Health:
         self._silent: set[int] = set()  # their units
         self._units: dict[int, _Unit] = {}
 
-    # --- questions ---------------------------------------------------------------------------------
-
     @property
     def is_down(self) -> bool:
         """Whether callers fail at once."""
@@ -104,8 +102,6 @@ class Health:
         """When which silent unit is to be tried next."""
         due = [(one.retry_at, unit) for unit, one in self._units.items() if one.retry_at is not None]
         return min(due, default=None)
-
-    # --- connecting --------------------------------------------------------------------------------
 
     def demand(self) -> None:
         """Somebody wants the connection."""
@@ -165,8 +161,6 @@ class Health:
     def rest(self, reason: str) -> None:
         """The connection is closed until somebody wants it."""
         self._become(State.IDLE, reason)
-
-    # --- requests ----------------------------------------------------------------------------------
 
     def answered(self, unit: int) -> None:
         """A good reply came; a Modbus exception is one."""
@@ -228,8 +222,6 @@ class Health:
         """Something has changed: try at once if down."""
         self.retry_at = min(self.retry_at, now)
         self._tries = 0
-
-    # --- inside ------------------------------------------------------------------------------------
 
     def _heard(self) -> None:
         self._proven = True

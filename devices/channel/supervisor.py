@@ -18,7 +18,8 @@ from typing import Final, Protocol
 
 from ..modbus.errors import BadReply, ExceptionReply, LinkError, NoReply, NotSent
 from ..modbus.pdu import Transaction, read
-from ..model.devices import Endpoint, LinkSettings, State, Table
+from ..model.devices import Endpoint, LinkSettings, State
+from ..model.tags import Table
 from ..transport.link import CLOSE_TIME, Link
 from .gate import TICK
 from .health import Health
@@ -88,8 +89,6 @@ class Upkeep:
         self._task: asyncio.Task[None] | None = None
         self._errand: asyncio.Task[None] | None = None
 
-    # --- for the channel ---------------------------------------------------------------------------------
-
     @property
     def usable(self) -> bool:
         """Whether callers may send, the request gap aside."""
@@ -154,8 +153,6 @@ class Upkeep:
         first = next((PROBES[function] for function in PROBES if function in self.settings.functions), None)
         probes = {unit: read(first, 0, 1) for unit in sorted(units)} if first else {}
         self._reads = {unit: self._reads.get(unit, probe) for unit, probe in probes.items()}
-
-    # --- the task ------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         try:

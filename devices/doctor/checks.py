@@ -18,7 +18,8 @@ from ...client.protocol.errors import PlcmqError
 from ..modbus.errors import ExceptionReply, LinkError
 from ..modbus.pdu import ADDRESSES, MAX_READ_REGISTERS
 from ..model.codec import TagCodec
-from ..model.devices import Device, Order, Profile, Table, Tag
+from ..model.devices import Device, Profile
+from ..model.tags import Order, Table, Tag
 from ..site.definitions.presets import PRESETS
 
 READS: Final = 20  # of which the latency is told
@@ -164,8 +165,6 @@ class Doctor:
 
     async def _ask_probe(self) -> bytes:
         return await self._ask(self._probe.address, self._probe.width)
-
-    # --- checks ------------------------------------------------------------------------------------
 
     async def _unit(self) -> bool:
         """Whether the unit answers; on a line of one's own also how long after connecting."""

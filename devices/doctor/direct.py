@@ -14,8 +14,10 @@ from types import TracebackType
 from typing import Self
 
 from ..channel.trial import Mixed, try_together
-from ..modbus.pdu import Identification, Transaction, read
-from ..model.devices import Device, Table
+from ..modbus.identification import Identification
+from ..modbus.pdu import Transaction, read
+from ..model.devices import Device
+from ..model.tags import Table
 from ..transport.link import Link, LinkError
 from ..transport.tcp import explain
 from .checks import Finding, Verdict

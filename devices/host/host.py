@@ -80,8 +80,6 @@ class DeviceHost:
         working = sum(self._workers[device].depth for device in self._busy if device in self._workers)
         return working + sum(len(jobs) for jobs in self._held.values())
 
-    # --- messages ----------------------------------------------------------------------------------
-
     def serve(self, message: Serve) -> None:
         """Serves devices, or redefines them.
 
@@ -139,8 +137,6 @@ class DeviceHost:
         if why is None:
             return leaving(f"device {device_id}")
         return failure(Code.DEVICE_DOWN, f"device {device_id} cannot be served: {why}")
-
-    # --- changes -----------------------------------------------------------------------------------
 
     def _change(self, device_id: int) -> None:
         if device_id not in self._changing:
@@ -232,8 +228,6 @@ class DeviceHost:
             known = self._kinds[name] = (form, CompiledProfile(compile_profile(name, form)))
         return known[1]
 
-    # --- what is learned ---------------------------------------------------------------------------
-
     def _compare(self, device_id: int, told: Learned | None) -> None:
         """Takes over what the broker knows of a device's holes, and tells it what it does not know."""
         mine = self._learned.get(device_id, told)
@@ -259,8 +253,6 @@ class DeviceHost:
             self._learned[device.id] = replace(known, holes=known.holes | holes)
             self._send(replace(known, holes=holes))
 
-    # --- states ------------------------------------------------------------------------------------
-
     def _on_state(self, device: Device, state: State, reason: str) -> None:
         self._note_state(device.id, state, reason)
 
@@ -269,8 +261,6 @@ class DeviceHost:
         if known is None or (known.state, known.reason) != (state, reason):
             told = self._states[device_id] = DeviceState(device_id, state, time.time(), reason)
             self._send(told)
-
-    # --- time --------------------------------------------------------------------------------------
 
     def _expire_later(self) -> None:
         self._expiry = asyncio.get_running_loop().call_later(EXPIRY_INTERVAL, self._expire)

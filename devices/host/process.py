@@ -107,8 +107,6 @@ class _HostProcess:
         self._socket.close()
         await asyncio.to_thread(self._context.term)
 
-    # --- in ----------------------------------------------------------------------------------------
-
     def _read(self) -> None:
         if self._socket.closed:
             return  # this call was on its way when it was closed
@@ -164,8 +162,6 @@ class _HostProcess:
         job.deadline = self._membership.local(job.deadline)
         self._host.submit(job)
 
-    # --- time --------------------------------------------------------------------------------------
-
     def _tick(self) -> None:
         self._check_lease()
         hello = None if self._draining else self._membership.hello_due(time.monotonic(), self._host.devices)
@@ -180,8 +176,6 @@ class _HostProcess:
         if self._membership.lease_has_passed(time.monotonic()):
             logger.warning("no word from the broker at %s: letting go of every PLC", self._endpoint)
             self._host.release(Release(self._host.devices))
-
-    # --- out ---------------------------------------------------------------------------------------
 
     def _say(self, message: FromHost) -> None:
         self._outbox.append(message)

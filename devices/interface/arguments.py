@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import fastjsonschema
 
 from ...client.protocol.errors import Code, failure
-from ..model.devices import Action
+from ..model.actions import Action
 from ..site.definitions.problems import quoted_list, suggestion
 
 Validate = Callable[..., Any]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.codec import value_schema
-from ..model.devices import Device, Tag
+from ..model.devices import Device
+from ..model.tags import Tag
 from .requests import BUILT_IN, CompiledProfile
 
 

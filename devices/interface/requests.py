@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from ...client.protocol.errors import Code, PlcmqError, failure
 from ..model.codec import TagCodec, codecs
-from ..model.devices import Access, Profile, Table
+from ..model.devices import Profile
+from ..model.tags import Access, Table
 from ..planning.reads import Want
 from .arguments import Arguments
 
@@ -67,9 +68,6 @@ class CompiledProfile:
             message = f"{self.profile.name} has no action {action!r}; it has {', '.join(self.action_names)}"
             raise failure(Code.UNKNOWN_ACTION, message, details={"action": action})
         return arguments.fit(rqargs)
-
-
-# --- one function a built-in action -----------------------------------------------------------------
 
 
 def _fit_read(kind: CompiledProfile, rqargs: Args) -> Args:
@@ -200,9 +198,6 @@ BUILT_IN: Final[Mapping[str, Callable[[CompiledProfile, Args], Args]]] = {
     "unlock": _fit_unlock,
     "identify": _fit_nothing,
 }
-
-
-# --- pieces ----------------------------------------------------------------------------------------
 
 
 def bad_args(path: str, message: str) -> PlcmqError:

@@ -21,8 +21,9 @@ from fractions import Fraction
 from typing import Any, NoReturn
 
 from ...client.protocol.errors import Code, failure
-from .devices import Access, Profile, Scalar, Tag, Type, Value
+from .devices import Profile
 from .layout import RANGES, UndecodableValue, layout_of
+from .tags import Access, Scalar, Tag, Type, Value
 
 __all__ = ["TagCodec", "UndecodableValue", "codecs", "value_schema"]
 
@@ -112,8 +113,6 @@ class TagCodec:
             raise ValueError(f"{self.tag.name} is no bit in a register: use `encode`")
         return 0xFFFF ^ mask, mask if self._raw(value, f"rqargs.values.{self.tag.name}") else 0
 
-    # --- raw to value -------------------------------------------------------------------------------
-
     def _conversion(self) -> Convert | None:
         number = self._number_conversion()
         names = self.tag.enum
@@ -137,8 +136,6 @@ class TagCodec:
             return lambda raw: float(raw) * scale + offset
         factor, shift, divisor = self._scale
         return lambda raw: (int(raw) * factor + shift) / divisor
-
-    # --- value to raw -------------------------------------------------------------------------------
 
     def _raw(self, value: Value, path: str) -> Scalar:
         """The raw value of one element, with every check."""
@@ -258,9 +255,6 @@ def _exact_scale(tag: Tag) -> tuple[int, int, int]:
     except OverflowError as error:
         raise ValueError(f"{tag.name}: with this scale its highest value is beyond any float") from error
     return factor, shift, divisor
-
-
-# --- schemas ----------------------------------------------------------------------------------------
 
 
 def value_schema(tag: Tag) -> dict[str, Any]:

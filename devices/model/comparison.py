@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from .devices import Operand, Tag, Type, Value
+from .actions import Operand
+from .tags import Tag, Type, Value
 
 _FLOAT32_TOLERANCE: Final = 1e-6  # relative; a float32 has 24 bits, 6e-8
 _FLOAT64_TOLERANCE: Final = 1e-9  # relative

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .devices import Order, Scalar, Tag, Type
+from .tags import Order, Scalar, Tag, Type
 
 Unpack = Callable[[bytes, int], Scalar]
 
@@ -130,9 +130,6 @@ def to_bcd(number: int) -> int:
     return int(str(number), 16)
 
 
-# --- numbers in registers ---------------------------------------------------------------------------
-
-
 def _numbers(tag: Tag) -> Layout:
     words = WORDS[tag.type]
     count = 1 if tag.count is None else tag.count
@@ -195,9 +192,6 @@ def _conversions(tag: Tag) -> tuple[Callable[[int], Scalar] | None, Callable[...
     return decimal, to_bcd
 
 
-# --- text -------------------------------------------------------------------------------------------
-
-
 def _text(tag: Tag) -> Layout:
     if tag.length < 1:
         raise ValueError(f"{tag.name}: a string needs a length of at least 1 byte")
@@ -217,9 +211,6 @@ def _text(tag: Tag) -> Layout:
         return swap_bytes(data) if swap else data
 
     return Layout(count * size // 2, _repeated(unpack, size // 2, tag.count), pack)
-
-
-# --- bits -------------------------------------------------------------------------------------------
 
 
 def _bits(tag: Tag) -> Layout:

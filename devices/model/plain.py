@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ...client.protocol.messages import LEAST_INTEGER, MOST_INTEGER
-from .devices import Scalar
+from ...client.protocol.bodies import LEAST_INTEGER, MOST_INTEGER
+from .tags import Scalar
 
 MAX_DEPTH: Final = 32  # nested containers; a message between host and broker has room for twice that
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from ..modbus.pdu import Transaction, read
 from ..model.codec import Convert, TagCodec
-from ..model.devices import Scalar, Value
 from ..model.layout import UndecodableValue, swap_bytes
+from ..model.tags import Scalar, Value
 from .reads import Span
 
 MIN_GROUP = 4  # numbers that are worth a struct of their own

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..model.devices import Table
+from ..model.tags import Table
 from .reads import Hole
 
 HoleForm = list[str | int | bool]

@@ -19,12 +19,11 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ...client.protocol.errors import Code, failure
-from ..model.devices import Table
+from ..model.tags import Table
 
 _REQUEST: Final = 1 << 32  # the cost of a request; that of a register is 1
 _BITS_PER_REGISTER: Final = 16
@@ -63,29 +62,6 @@ class Hole:
     address: int
     count: int
     gap: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class WriteItem:
-    """A value to write: register bytes as on the wire, or one byte, 0 or 1, for each coil."""
-
-    name: str
-    table: Table
-    address: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class WriteSpan:
-    """One write request, and the names of what it writes, in order."""
-
-    table: Table
-    address: int
-    data: bytes
-    names: tuple[str, ...]
-
-
-# --- reading ----------------------------------------------------------------------------------------
 
 
 def plan_reads(
@@ -257,138 +233,7 @@ def _by_address(want: Want) -> int:
     return (want.address << 20) - want.width
 
 
-# --- after exception 2 ------------------------------------------------------------------------------
-
-
-def bisect(span: Span) -> list[Span]:
-    """Two requests for what one request wanted, cut between values, as near to its middle as that goes.
-
-    Where values overlap, so that there is no place between any two, the two requests overlap as well; equal
-    ranges stay together.
-
-    Returns:
-        The two, by address; nothing where there is only one value, so that there is nothing to cut.
-    """
-    wants = sorted(span.wants, key=_by_address)
-    middle = 2 * span.address + span.count
-    end = wants[0].address + wants[0].width
-    candidates: list[tuple[bool, int, int]] = []
-    for index in range(1, len(wants)):
-        before, after = wants[index - 1], wants[index]
-        if (before.address, before.width) != (after.address, after.width):
-            candidates.append((end > after.address, abs(end + after.address - middle), index))
-        end = max(end, after.address + after.width)
-    if not candidates:
-        return []
-    _overlap, _off, cut = min(candidates)
-    return [_span_of(wants[:cut]), _span_of(wants[cut:])]
-
-
 def _span_of(wants: Sequence[Want]) -> Span:
     start = min(want.address for want in wants)
     end = max(want.address + want.width for want in wants)
     return Span(wants[0].table, start, end - start, tuple(wants))
-
-
-class HoleHunt:
-    """Reads what can be read of a request that the device answered with exception 2, and learns why.
-
-    The worker begins one when a planned request gets exception 2, and follows it:
-
-        hunt = HoleHunt(span)
-        while (part := hunt.part) is not None:
-            hunt.report(readable)      # after reading `part`: False for exception 2, True for data
-        holes = hunt.holes
-
-    It delivers the wants of each part that it could read. What no part delivered is what `unreadable` names
-    once the holes are known. The holes are stored with the device and go into `plan_reads` from then on. Any
-    other failure ends the hunt: nothing is learned from a time-out.
-
-    A failed request is cut in two, and so on, so that a single bad value among n costs about 2 * log2(n)
-    more requests, once. If both halves can be read, the fault lies in what joined them: a gap with an
-    address that does not exist, or two objects that the device reads one at a time. If a part of a failed
-    request explains its failure, nothing else is concluded from it; a second fault that hides behind the
-    first is found by the next hunt.
-
-    Attributes:
-        part: what to read next; None at the end.
-        holes: what has been learned so far.
-    """
-
-    __slots__ = ("_hunt", "holes", "part")
-
-    def __init__(self, span: Span) -> None:
-        self.holes: list[Hole] = []
-        self._hunt = self._split(span)
-        self.part: Span | None = next(self._hunt, None)
-
-    def report(self, readable: bool) -> None:
-        """Says how reading `part` went: data (True) or exception 2 (False)."""
-        try:
-            self.part = self._hunt.send(readable)
-        except StopIteration:
-            self.part = None
-
-    def _split(self, span: Span) -> Generator[Span, bool, None]:
-        """Hunts in a span that has just failed."""
-        halves = bisect(span)
-        if not halves:
-            self.holes.append(Hole(span.table, span.address, span.count))
-            return
-        both = True
-        for half in halves:
-            # One value may reach over the whole span: then its half has failed already.
-            same = half.address == span.address and half.count == span.count
-            readable = False if same else (yield half)
-            if not readable:
-                both = False
-                yield from self._split(half)
-        if both:
-            self.holes.append(_joint(span, *halves))
-
-
-def _joint(span: Span, left: Span, right: Span) -> Hole:
-    """What joined two readable parts of a span that as a whole is not: at least two registers or bits."""
-    end = left.address + left.count
-    if end > right.address:
-        return Hole(span.table, span.address, span.count, gap=True)
-    if end == right.address:
-        return Hole(span.table, end - 1, 2, gap=True)
-    return Hole(span.table, end, right.address - end, gap=True)
-
-
-# --- writing ----------------------------------------------------------------------------------------
-
-
-def plan_writes(
-    items: Iterable[WriteItem], *, max_registers: int = 123, max_coils: int = 1968
-) -> list[WriteSpan]:
-    """The requests that write the items in the order given.
-
-    An item joins the one before it where it begins exactly where that ends, in the same table, and the two
-    fit into one request. Nothing else is merged: two writes to one address are two writes.
-
-    Args:
-        items: the values, in the order to write them.
-        max_registers: longest write of registers.
-        max_coils: longest write of coils.
-
-    Raises:
-        Rejected: `bad_args`: one value alone is longer than a request may be. It is never split.
-    """
-    spans: list[WriteSpan] = []
-    for item in items:
-        limit, size = (max_coils, 1) if item.table.is_bits else (max_registers, 2)
-        width = len(item.data) // size
-        if width > limit:
-            message = f"{item.name}: has {width} registers or coils; the device takes {limit} in one write"
-            raise failure(Code.BAD_ARGS, message, details={"path": f"rqargs.values.{item.name}"})
-        last = spans[-1] if spans else None
-        if last is not None and last.table is item.table:
-            count = len(last.data) // size
-            if last.address + count == item.address and count + width <= limit:
-                names = (*last.names, item.name)
-                spans[-1] = WriteSpan(last.table, last.address, last.data + item.data, names)
-                continue
-        spans.append(WriteSpan(item.table, item.address, item.data, (item.name,)))
-    return spans

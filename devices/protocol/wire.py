@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any, Final
 
+from ...client.protocol.bodies import Codec, codec_of, decode, encode
 from ...client.protocol.errors import PlcmqError
-from ...client.protocol.messages import Codec, codec_of, decode, encode
 from ..model.devices import State
 from ..planning.learned import Learned, forms_of, holes_of
 from .messages import (
@@ -117,9 +117,6 @@ def _from_list(items: list[Any]) -> Message:
         learned = [_from_list([number, *fields_of]) for fields_of in items[3]]
         return Serve(message.profiles, message.devices, [one for one in learned if isinstance(one, Learned)])
     return message
-
-
-# --- checks -----------------------------------------------------------------------------------------
 
 
 def _is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:

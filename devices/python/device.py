@@ -29,7 +29,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from ..model import devices as model
+from .. import model
 from ..model.comparison import as_read
 from ..model.plain import check_scalar
 
@@ -117,8 +117,6 @@ class Device:
     def __init__(self, conductor: model.Conductor, tags: Mapping[str, model.Tag]) -> None:
         self.__conductor = conductor
         self.__tags = tags
-
-    # --- steps --------------------------------------------------------------------------------------
 
     async def check(self, conditions: Conditions | None = None, /, **more: object) -> None:
         """Goes on only if every tag has its value now.
@@ -213,8 +211,6 @@ class Device:
         the end of the caller's time meets the block itself, or where the code hangs.
         """
         await self.__conductor.at_end(self.__write(values, more))
-
-    # --- what is asked for --------------------------------------------------------------------------
 
     async def __perform(self, step: model.Step) -> dict[str, model.Value]:
         return dict(await self.__conductor.perform(step))

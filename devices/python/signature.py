@@ -112,9 +112,6 @@ def _hints(code: Callable[..., object]) -> dict[str, Any]:
         raise BadSignature("", f"its types cannot be found: {error}") from error
 
 
-# --- types to schemas -------------------------------------------------------------------------------
-
-
 def _schema(hint: Any, name: str) -> Schema:
     if isinstance(hint, type) and hint in _SIMPLE:
         return {"type": _SIMPLE[hint]}
@@ -202,9 +199,6 @@ def _json(value: object) -> Any:
     if isinstance(value, list | tuple):
         return [_json(item) for item in value]
     return value
-
-
-# --- arguments to what the code wants ---------------------------------------------------------------
 
 
 def _converter(hint: Any) -> Callable[[Any], Any]:

@@ -12,24 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..model.devices import (
-    Access,
-    Action,
-    ArgRef,
-    Check,
-    ExpectChange,
-    Operand,
-    Profile,
-    Pulse,
-    Read,
-    Step,
-    Tag,
-    Type,
-    Value,
-    Wait,
-    Write,
-)
+from ..model.actions import Action, ArgRef, Check, ExpectChange, Operand, Pulse, Read, Step, Wait, Write
+from ..model.devices import Profile
 from ..model.layout import RANGES
+from ..model.tags import Access, Tag, Type, Value
 
 ERROR_WORDS = frozenset({"fault", "error", "alarm", "failed", "failure", "emergency", "estop", "aborted"})
 """A PLC in good health never has a state of such a name."""

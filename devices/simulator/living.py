@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable
 from random import Random
 
-from ..model.devices import Access, Profile, Tag, Type
+from ..model.devices import Profile
+from ..model.tags import Access, Tag, Type
 from .handshake import ERROR_WORDS, is_counter
 
 Number = float

@@ -18,8 +18,9 @@ from random import Random
 from ...client.protocol.errors import PlcmqError
 from ..model.codec import TagCodec, UndecodableValue, codecs
 from ..model.comparison import matches
-from ..model.devices import Profile, Tag, Type, Value
+from ..model.devices import Profile
 from ..model.layout import RANGES
+from ..model.tags import Tag, Type, Value
 from .handshake import AnyValue, Copy, Handshake, Stage, at_rest, handshakes
 from .living import Life, lives
 from .registers.memory import Change, Unit, pack
@@ -120,8 +121,6 @@ class Plant:
     def _later(self, at: float, happen: Callable[[float], None]) -> None:
         heapq.heappush(self._queue, (at, next(self._order), happen))
 
-    # --- handshakes ---------------------------------------------------------------------------------
-
     def _pull(self, name: str, differs: bool, now: float) -> None:
         """Starts the handshakes of a trigger that was written. A boolean needs an edge."""
         value, tag = self._value(name), self._codecs[name].tag
@@ -193,8 +192,6 @@ class Plant:
         for name, value in play.before.items():
             if name not in keep:
                 self._become(name, value)
-
-    # --- tags ---------------------------------------------------------------------------------------
 
     def _live(self, began: float, now: float) -> None:
         for name, life in self._lives.items():

@@ -21,7 +21,8 @@ from typing import Self, TypeVar
 
 from ..model.codec import codecs
 from ..model.devices import Endpoint as Address
-from ..model.devices import Profile, Table, Value
+from ..model.devices import Profile
+from ..model.tags import Table, Value
 from .endpoint import Endpoint
 from .evidence import Evidence
 from .faults.base import Close, Fault

@@ -10,8 +10,10 @@ import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from ..model.devices import Action, Conductor, Profile, Script, Value
-from ..model.devices import Tag as TagModel
+from ..model.actions import Action, Conductor, Script
+from ..model.devices import Profile
+from ..model.tags import Tag as TagModel
+from ..model.tags import Value
 from ..python.device import Device, Tag, is_action
 from ..python.signature import BadSignature, argument_schemas, converters, summary
 from .definitions.declared import declared_profile
@@ -66,8 +68,6 @@ class _ClassReader:
         }
         return Profile(self._name, declared.tags, actions, declared.description)
 
-    # --- tags ---------------------------------------------------------------------------------------
-
     def _form(self) -> dict[str, Any]:
         bases = self._device.__mro__
         docs = [vars(base).get("__doc__") for base in bases[: bases.index(Device)]]
@@ -87,8 +87,6 @@ class _ClassReader:
         site, problems = read_forms({"profiles": {name: form}})
         self._problems += [Problem((*self._path, *problem.path[2:]), problem.message) for problem in problems]
         return site.profiles[name]
-
-    # --- actions ------------------------------------------------------------------------------------
 
     def _codes(self) -> dict[str, Code]:
         codes: dict[str, Code] = {}

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Iterator
 
 from ..model.codec import TagCodec
 from ..model.codec import codecs as codecs_of
-from ..model.devices import Access, LinkSettings, Tag
+from ..model.devices import LinkSettings
+from ..model.tags import Access, Tag
 from .compile import compile_device
 from .definitions.problems import Path, Problem, SiteError, path_text, suggestion
 from .forms.schema import DeviceForm, canonical
@@ -27,9 +28,6 @@ def check_site(parts: SiteParts) -> list[Problem]:
         codecs[name] = check_profile(profile, ("profiles", name), findings)
     findings += _check_devices(parts, codecs)
     return [Problem(path, message) for path, message in findings]
-
-
-# --- devices ----------------------------------------------------------------------------------------
 
 
 def _check_devices(parts: SiteParts, codecs: dict[str, dict[str, TagCodec]]) -> Iterator[tuple[Path, str]]:

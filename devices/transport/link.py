@@ -129,8 +129,6 @@ class Link(asyncio.Protocol):
             raise
         return link
 
-    # --- state -------------------------------------------------------------------------------------
-
     @property
     def is_open(self) -> bool:
         """Whether a request can be sent."""
@@ -159,8 +157,6 @@ class Link(asyncio.Protocol):
     def __repr__(self) -> str:
         state = self._reason or "open"
         return f"<Link {state}, {len(self._pending)} in flight, {self.requests} sent>"
-
-    # --- requests ----------------------------------------------------------------------------------
 
     async def transact(self, unit: int, transaction: Transaction, patience: float) -> bytes:
         """Sends a request once and returns the payload of its reply.
@@ -234,8 +230,6 @@ class Link(asyncio.Protocol):
         else:
             pending.future.set_result(result)
 
-    # --- what the transport tells ------------------------------------------------------------------
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
         self._transport = cast("asyncio.Transport", transport)
@@ -293,8 +287,6 @@ class Link(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The device reads again."""
         self._full = False
-
-    # --- the end -----------------------------------------------------------------------------------
 
     async def close(self, deadline: float = CLOSE_TIME) -> None:
         """Ends the connection with FIN; returns when the socket is gone.

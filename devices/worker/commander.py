@@ -24,7 +24,8 @@ from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
 from ..actions.run import ActionRun, Answer, Broken, Effect, Finished, Pause, ReadTags, Resume, WriteTags
 from ..actions.script_thread import ScriptThread
 from ..interface.requests import CompiledProfile
-from ..model.devices import Device, Table
+from ..model.devices import Device
+from ..model.tags import Table
 from ..protocol.messages import Done, Job
 from .errors import busy, cancelled, expired, fault
 from .fair_queue import FairQueue
@@ -124,8 +125,6 @@ class Commander:
         """Ends a command that has not begun."""
         self._finish(Done(job.id, error=error, queued=self._clock() - received))
 
-    # --- the task ----------------------------------------------------------------------------------
-
     async def _command_for_ever(self) -> None:
         while True:
             await self._wake.wait()
@@ -223,8 +222,6 @@ class Commander:
         except TimeoutError:
             return
         self._interrupted.clear()
-
-    # --- ending early ------------------------------------------------------------------------------
 
     def _interrupt(self, error: PlcmqError) -> None:
         """Ends the running command as soon as that can be done in order."""

@@ -18,8 +18,10 @@ from uuid import uuid4
 from ...client.protocol.errors import Code, PlcmqError, failure
 from ..channel.channel import Channel, Turn
 from ..channel.turns import Lane
-from ..modbus.pdu import ExceptionReply, Identification, Transaction, read
-from ..model.devices import Device, Table
+from ..modbus.identification import Identification
+from ..modbus.pdu import ExceptionReply, Transaction, read
+from ..model.devices import Device
+from ..model.tags import Table
 from ..protocol.messages import Done, Job
 from ..transport.link import LinkError
 from .busy import while_busy
@@ -92,8 +94,6 @@ class RawReader:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    # --- ends --------------------------------------------------------------------------------------
-
     def _break_off(self, errand: _Errand, error: PlcmqError) -> None:
         self._waiting.remove(errand.job.id)
         self._running.pop(errand.job.id, None)
@@ -114,8 +114,6 @@ class RawReader:
         started = now if errand.started is None else errand.started
         queued, device = started - errand.received, now - started
         self._finish(Done(errand.job.id, result, error, queued, device))
-
-    # --- the tasks ---------------------------------------------------------------------------------
 
     def _begin_next(self) -> None:
         while self._waiting and len(self._tasks) < self._channel.window:

@@ -21,9 +21,11 @@ from ..channel.channel import Channel
 from ..channel.turns import Lane
 from ..interface.requests import CompiledProfile
 from ..modbus.pdu import ExceptionReply, read
-from ..model.devices import Device, Value
+from ..model.devices import Device
+from ..model.tags import Value
 from ..planning.block import Block
-from ..planning.reads import Hole, HoleHunt, Span, Want, plan_reads, unreadable
+from ..planning.holes import HoleHunt
+from ..planning.reads import Hole, Span, Want, plan_reads, unreadable
 from ..protocol.messages import Done, Job
 from ..transport.link import LinkError
 from .busy import while_busy
@@ -189,8 +191,6 @@ class Reader:
     def _not_allowed(self, want: Want) -> PlcmqError:
         return not_allowed(self._device.name, f"reading {want.name}", [_function(want)], "tags")
 
-    # --- rounds ------------------------------------------------------------------------------------
-
     async def _read_for_ever(self) -> None:
         while True:
             await self._wake.wait()
@@ -279,8 +279,6 @@ class Reader:
             self.know(self.holes | new)
             if new:
                 self._learn(new)
-
-    # --- ends --------------------------------------------------------------------------------------
 
     def _complete(self, reads: list[ReadJob]) -> None:
         now = self._clock()

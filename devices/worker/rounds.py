@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from ...client.protocol.errors import Code, PlcmqError, failure
-from ..model.devices import Value
 from ..model.layout import UndecodableValue
+from ..model.tags import Value
 from ..planning.block import Block
 from ..protocol.messages import Done, Job
 

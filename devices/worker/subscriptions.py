@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ...client.protocol.errors import PlcmqError
-from ..model.devices import Value
+from ..model.tags import Value
 
 _NOTHING: Final = object()  # equal to no value
 

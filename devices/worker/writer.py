@@ -24,8 +24,9 @@ from ..modbus import pdu as modbus
 from ..modbus.pdu import ExceptionReply, Transaction
 from ..model.codec import TagCodec
 from ..model.comparison import matches
-from ..model.devices import Device, Table, Value, Verify
-from ..planning.reads import WriteItem, WriteSpan, plan_writes
+from ..model.devices import Device
+from ..model.tags import Table, Value, Verify
+from ..planning.writes import WriteItem, WriteSpan, plan_writes
 from ..transport.link import LinkError
 from .busy import while_busy
 from .errors import not_allowed
@@ -126,8 +127,6 @@ class Writer:
         data = bytes(values) if table.is_bits else b"".join(int(v).to_bytes(2) for v in values)
         await self._send([_Span(self._requests(table, address, data, "table"), {})], deadline)
 
-    # --- what to send ------------------------------------------------------------------------------
-
     def _steps(self, values: Mapping[str, Value]) -> list[_Span | _Bit]:
         steps: list[_Span | _Bit] = []
         items: list[WriteItem] = []
@@ -175,8 +174,6 @@ class Writer:
             return [modbus.write_coil(address + i, on=bool(bit)) for i, bit in enumerate(data)]
         words = [int.from_bytes(data[i : i + 2]) for i in range(0, len(data), 2)]
         return [modbus.write_register(address + i, word) for i, word in enumerate(words)]
-
-    # --- sending -----------------------------------------------------------------------------------
 
     async def _send(self, steps: list[_Span | _Bit], deadline: float) -> None:
         """Carries out all steps; an error leaves with its outcome and with what had been written."""
@@ -232,8 +229,6 @@ class Writer:
         names = ", ".join(progress.names) or "only a part"
         message = f"{error.message}; before that it had taken {names}"
         return failure(Code.ACTION_FAILED, message, details={**details, "cause": error.to_map()})
-
-    # --- reading back ------------------------------------------------------------------------------
 
     async def _verify(self, values: Mapping[str, Value], deadline: float, *, everything: bool) -> None:
         how = {name: self._codecs[name].tag.verify or (_AT_ONCE if everything else None) for name in values}

@@ -21,7 +21,8 @@ from pathlib import Path
 import psutil
 import zmq
 from plcmq.broker.storage.registry import Registry
-from plcmq.client.protocol.messages import Elapsed, encode, parse_request, success_map
+from plcmq.client.protocol.bodies import encode
+from plcmq.client.protocol.messages import Elapsed, parse_request, success_map
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.site.load import parse_site
 from timing import run_plc

@@ -36,9 +36,6 @@ TAGS = 100  # float tags of each device
 CLIENTS_APIECE = 1000  # clients of one process
 
 
-# --- the plant ----------------------------------------------------------------------------------------
-
-
 def profile(tags):
     found = {f"t{n}": {"address": f"holding:{2 * n}", "type": "float32"} for n in range(tags)}
     return {"tags": found | {"set": {"address": "holding:9999", "type": "uint16", "access": "rw"}}}
@@ -207,9 +204,6 @@ async def all_up(endpoint, count):
                 *(plc.request("read", {"tags": "t0"}, device=n, retry=True) for n in numbers)
             )
         yield plc
-
-
-# --- the measurements ---------------------------------------------------------------------------------
 
 
 async def idle(seconds):

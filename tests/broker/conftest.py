@@ -22,7 +22,8 @@ from plcmq.broker.service.server import Server
 from plcmq.client.protocol.messages import Limits
 from plcmq.client.protocol.sockets import ZmqContext, bind_router, bound_endpoint, new_context
 from plcmq.devices.interface.requests import CompiledProfile
-from plcmq.devices.model.devices import Device, Profile, Table, Tag, Type
+from plcmq.devices.model.devices import Device, Profile
+from plcmq.devices.model.tags import Table, Tag, Type
 from plcmq.devices.protocol.messages import Hello, Welcome
 from plcmq.devices.protocol.wire import pack, unpack
 
@@ -63,8 +64,6 @@ def new_database(server: str) -> str:
         connection.execute("CREATE DATABASE plcmq")
     return server.replace("/postgres?", "/plcmq?")
 
-
-# --- a server ------------------------------------------------------------------------------------------
 
 KIND = Kind({"form": 1}, CompiledProfile(Profile("press", {"temp": Tag("temp", Table.INPUT, 0, Type.INT16)})))
 ENTRY = Entry({"id": 1, "profile": "press"}, Device(1, "press-1", "10.0.0.1", "press"), KIND)

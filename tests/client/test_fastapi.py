@@ -136,9 +136,6 @@ def client(fake_broker: Any, serve_app: Any) -> Iterator[httpx.Client]:
         yield client
 
 
-# --- injection ---
-
-
 @pytest.mark.parametrize("view", ["start", "blocking"])
 def test_the_original_pattern_works_in_both_kinds_of_view(client: httpx.Client, view: str) -> None:
     reply = client.put(f"/{view}/7")
@@ -179,9 +176,6 @@ def test_the_path_parameter_is_in_the_documentation(client: httpx.Client) -> Non
     paths = client.get("/openapi.json").json()["paths"]
     assert [parameter["name"] for parameter in paths["/typed/{id}"]["get"]["parameters"]] == ["id"]
     assert "503" in paths["/typed/{id}"]["get"]["responses"]
-
-
-# --- release ---
 
 
 @pytest.mark.parametrize(
@@ -236,9 +230,6 @@ def test_stopping_the_service_leaves_nothing(fake_broker: Any, serve_app: Any, h
     assert httpx.get(f"{served.url}/info").status_code == 200
     served.stop()
     assert before.nothing_new()
-
-
-# --- errors ---
 
 
 def test_every_error_is_the_http_status_of_the_protocol(client: httpx.Client) -> None:

@@ -14,18 +14,9 @@ import uvloop
 from plcmq.client.protocol.errors import PlcmqError
 from plcmq.devices.channel.channel import Channel
 from plcmq.devices.interface.requests import CompiledProfile
-from plcmq.devices.model.devices import (
-    Access,
-    Action,
-    Device,
-    Endpoint,
-    LinkSettings,
-    Profile,
-    Table,
-    Tag,
-    Type,
-    Verify,
-)
+from plcmq.devices.model.actions import Action
+from plcmq.devices.model.devices import Device, Endpoint, LinkSettings, Profile
+from plcmq.devices.model.tags import Access, Table, Tag, Type, Verify
 from plcmq.devices.protocol.messages import CANCEL, Done, Job
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.worker.errors import leaving
@@ -171,9 +162,6 @@ async def plc() -> AsyncIterator[Plc]:
     await plc.start()
     yield plc
     await plc.stop()
-
-
-# --- a worker in front of a simulated PLC -----------------------------------------------------------------
 
 
 def _tags(*tags: Tag) -> dict[str, Tag]:

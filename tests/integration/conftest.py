@@ -23,7 +23,7 @@ from plcmq.broker.storage.registry import Registry
 from plcmq.broker.storage.threads import RegistryThread
 from plcmq.client import PlcmqError, connect
 from plcmq.devices.host.settings import HostSettings
-from plcmq.devices.model.devices import Table
+from plcmq.devices.model.tags import Table
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.site.compile import compile_site
 from plcmq.devices.site.definitions.content import SiteContent
@@ -154,8 +154,6 @@ async def programs():
             await program.process.wait()
 
 
-# --- addresses that stay ------------------------------------------------------------------------------
-
 PORTS = range(20_000, 30_000)  # none that the kernel gives to whoever asks for any: those are 32768 and up
 WORKERS = 16  # of the suite that have ports of their own
 
@@ -180,8 +178,6 @@ def free_address():
 
     return take
 
-
-# --- processes that are killed ------------------------------------------------------------------------
 
 PROGRAMS = Path(__file__).with_name("programs")
 _FORKS = multiprocessing.get_context("forkserver")

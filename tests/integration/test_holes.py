@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from plcmq.broker.storage.registry import Registry
 from plcmq.broker.storage.threads import RegistryThread
-from plcmq.devices.model.devices import Table
+from plcmq.devices.model.tags import Table
 from plcmq.devices.simulator.faults.register_map import Hole
 
 # batch_no (holding:10-11) and error_code (holding:14) are one request, were there no hole between them.

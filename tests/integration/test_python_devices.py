@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from plcmq.client import PlcmqError
-from plcmq.devices.model.devices import Action
+from plcmq.devices.model.actions import Action
 from plcmq.devices.simulator.faults.silence import Blackhole, ReplyLost
 from plcmq.devices.simulator.plant import Pace
 from plcmq.devices.site.compile import compile_site

@@ -116,9 +116,6 @@ async def test_a_watcher_that_is_gone_is_not_polled_for(plant, press):
     assert plc.evidence.requests == before + 1
 
 
-# --- a thousand tags, fifty watchers -------------------------------------------------------------------
-
-
 class Counter(Fault):
     """No fault: the first register changes whenever it is read; notes the functions in their order."""
 
@@ -212,9 +209,6 @@ async def test_a_command_among_fifty_watchers_starts_within_one_transaction(wide
         assert all(after - before <= 2 for before, after in pairwise(places))
         assert places[0] <= 1, "one read may have been under way"
     assert any(len(functions) > 5 for functions in commands), "polls came between"
-
-
-# --- the client ----------------------------------------------------------------------------------------
 
 
 async def test_the_client_hears_of_changes_and_a_slow_one_of_the_newest(press):

@@ -114,9 +114,6 @@ async def still_serves(endpoint):
             assert (await client.request("ping", timeout=30))["pong"]
 
 
-# --- many requests, slow readers --------------------------------------------------------------------
-
-
 async def test_5000_pipelined_requests_to_one_device_give_5000_replies_or_busy(plant):
     async with plant.press(1, delay=0.001) as plc, plant.broker(), plant.client() as client:
 
@@ -152,9 +149,6 @@ async def test_a_client_that_never_reads_delays_nobody_and_fills_no_memory(broke
             assert (await client.request("stats"))["dropped"]["slow_client"] > 10_000
 
 
-# --- envelopes --------------------------------------------------------------------------------------
-
-
 async def test_req_with_relaxed_and_correlate_gets_its_replies(press, plant):
     with zmq.Context() as context, context.socket(zmq.REQ) as req:
         req.linger = 0
@@ -167,9 +161,6 @@ async def test_req_with_relaxed_and_correlate_gets_its_replies(press, plant):
             req.send_json(read | {"id": number})
             assert await asyncio.to_thread(req.poll, 10_000)
             assert req.recv_json()["id"] == number, "the reply to what was given up is not taken for this one"
-
-
-# --- sizes ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("end", ["bind", "host_bind"])
@@ -193,9 +184,6 @@ async def test_a_million_tiny_frames_take_little_memory_and_get_an_error(broker,
                 assert b"bad_request" in exactly(rude, length)
             await still_serves(broker.ready["bind"])
         assert rises[0] < 100 * MIB
-
-
-# --- nonsense ---------------------------------------------------------------------------------------
 
 
 def telnet(endpoint, seed):
@@ -277,9 +265,6 @@ async def test_2000_connections_that_say_nothing_do_not_stop_good_clients(broker
             connection.close()
 
 
-# --- descriptors ------------------------------------------------------------------------------------
-
-
 async def test_the_broker_raises_its_limit_of_open_files_and_says_how_many_clients_fit(plant, programs):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
@@ -304,9 +289,6 @@ async def test_a_broker_out_of_descriptors_serves_again_when_the_flood_is_over(p
         for connection in flood:
             connection.close()
         await still_serves(broker.ready["bind"])
-
-
-# --- endpoints --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["bind", "host_bind"])

@@ -85,8 +85,6 @@ class Load:
         """Any device; calm ones are asked as often as all others together."""
         return self.dice.choice(self.config["devices"]["calm"] if self.dice.random() < 0.5 else self.others)
 
-    # --- kinds of work -----------------------------------------------------------------------------
-
     async def read(self, client: AsyncConnection) -> None:
         device = self.device()
         places = self.dice.sample(range(len(MEASURES)), self.dice.randint(1, len(MEASURES)))

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from plcmq.devices.model.devices import Table
+from plcmq.devices.model.tags import Table
 from plcmq.devices.simulator.faults.base import Exchange, Fault
 from plcmq.devices.simulator.faults.pace import Delay, InFlight, MinGap, WarmUp
 from plcmq.devices.simulator.faults.watchdog import OutputWatchdog

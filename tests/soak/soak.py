@@ -91,8 +91,6 @@ class Soak:
             await self.end()
         return self.case.judge(self.plant)
 
-    # --- processes ---------------------------------------------------------------------------------
-
     async def start_broker(self) -> None:
         at = ["--bind", self.bind, "--host-bind", self.host_bind, "--registry", self.registry]
         self.programs["broker"] = await Program.start(
@@ -154,8 +152,6 @@ class Soak:
         """Waits until a device of each group answers."""
         for ids in self.plant.groups.values():
             await client.request("read", {"tags": "m0"}, device=ids[0], retry=True, timeout=60)
-
-    # --- phases ------------------------------------------------------------------------------------
 
     async def windows(self, seconds: float) -> None:
         """Calm and black holes in turn, so that what the machine does besides falls on both."""
@@ -230,8 +226,6 @@ class Soak:
         """How connections have ended so far."""
         return {e: sum(plc.evidence.sockets.closed[e] for plc in self.plant.all) for e in Ending}
 
-    # --- trouble -----------------------------------------------------------------------------------
-
     @contextlib.asynccontextmanager
     async def faults(self) -> AsyncIterator[None]:
         """The storm's faults, for the time of the block."""
@@ -271,8 +265,6 @@ class Soak:
         self.case.killed["host stopped"] += 1
         self.look_after("host")
         await self.programs["host"].sleep(self.dice.uniform(0.5, 6.0))
-
-    # --- showing -----------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
     async def showing(self) -> AsyncIterator[None]:

@@ -88,8 +88,6 @@ class Case:
                 self.calm.setdefault(self.window, []).extend(message["calm"])
         return None
 
-    # --- judging -----------------------------------------------------------------------------------
-
     def judge(self, plant: Plant) -> bool:
         """Whether every promise was kept; `judged` says which."""
         self._judge_commands()

@@ -50,41 +50,52 @@ def simulate(
         plcmq simulate site.yaml --report counts.json --faults faults.yaml
     """
     with reported(as_json):
-        from ....devices.simulator.faults.script import ScriptError
-        from ....devices.simulator.run import simulate as run
-        from ....devices.simulator.site import Served, ServeError
-        from ....devices.site.compile import compile_site
-        from ....devices.site.load import load_site
-
         log_to_stderr(load({}, os.environ, config).serve.log_level)
-        model = compile_site(load_site(site))
+        _simulate(site, report, faults, write_site, as_json)
 
-        def ready(served: Sequence[Served]) -> None:
-            rows = [(", ".join(one.devices), str(one.original), str(one.address)) for one in served]
-            if as_json:
-                endpoints = [
-                    {"devices": list(one.devices), "original": str(one.original), "address": str(one.address)}
-                    for one in served
-                ]
-                render.print_json({"endpoints": endpoints, "pid": os.getpid()})
-            else:
-                render.print_table(("DEVICES", "ENDPOINT", "SERVED AT"), rows)
-                render.remark("Ctrl-C ends it")
 
-        async def until(stop: asyncio.Event) -> None:
-            await run(
-                model,
-                ready=ready,
-                stop=stop,
-                report=report,
-                faults=faults,
-                source=site,
-                write_site=write_site,
-            )
+def _simulate(
+    site: Path, report: Path | None, faults: Path | None, write_site: Path | None, as_json: bool
+) -> None:
+    """Serves the site until Ctrl-C; what cannot be served or read is told as a failed command."""
+    from ....devices.simulator.faults.script import ScriptError
+    from ....devices.simulator.run import simulate as run
+    from ....devices.simulator.site import ServeError
+    from ....devices.site.compile import compile_site
+    from ....devices.site.load import load_site
 
-        try:
-            run_until_stopped(until)
-        except (ServeError, ScriptError) as error:
-            raise CommandFailed("simulate", [str(error)]) from error
-        except OSError as error:
-            raise CommandFailed("simulate", [f"{error.filename}: {error.strerror}"]) from error
+    model = compile_site(load_site(site))
+
+    async def until(stop: asyncio.Event) -> None:
+        await run(
+            model,
+            ready=lambda served: _print_served(
+                [(one.devices, str(one.original), str(one.address)) for one in served], as_json
+            ),
+            stop=stop,
+            report=report,
+            faults=faults,
+            source=site,
+            write_site=write_site,
+        )
+
+    try:
+        run_until_stopped(until)
+    except (ServeError, ScriptError) as error:
+        raise CommandFailed("simulate", [str(error)]) from error
+    except OSError as error:
+        raise CommandFailed("simulate", [f"{error.filename}: {error.strerror}"]) from error
+
+
+def _print_served(served: Sequence[tuple[Sequence[str], str, str]], as_json: bool) -> None:
+    """Says which devices are served in the place of which endpoint, at which address."""
+    if as_json:
+        endpoints = [
+            {"devices": list(devices), "original": original, "address": address}
+            for devices, original, address in served
+        ]
+        render.print_json({"endpoints": endpoints, "pid": os.getpid()})
+    else:
+        rows = [(", ".join(devices), original, address) for devices, original, address in served]
+        render.print_table(("DEVICES", "ENDPOINT", "SERVED AT"), rows)
+        render.remark("Ctrl-C ends it")

@@ -16,7 +16,8 @@ from ....client.protocol.errors import BrokerUnreachable, Code, PlcmqError
 from ....devices.doctor.checks import Diagnosis, Doctor, Finding, Probe, Verdict, probe_of
 from ....devices.doctor.direct import DirectLine
 from ....devices.modbus.errors import ExceptionReply, LinkError, NoReply
-from ....devices.model.devices import Device, Table
+from ....devices.model.devices import Device
+from ....devices.model.tags import Table
 from ..terminal import render
 from ..terminal.reporting import CommandFailed
 from .devices import find_device
@@ -147,9 +148,6 @@ class BrokerLine:
             kind = NoReply if error.code is Code.TIMEOUT else LinkError
             raise kind(error.message) from error
         return result
-
-
-# --- what is printed --------------------------------------------------------------------------------
 
 
 def _print_finding(finding: Finding) -> None:

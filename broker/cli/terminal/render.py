@@ -16,9 +16,10 @@ from rich.markup import escape as escape
 from rich.table import Table
 from rich.text import Text
 
+from ....client.protocol.bodies import Codec, encode
 from ....client.protocol.errors import BrokerUnreachable, Code, Outcome, PlcmqError
-from ....client.protocol.messages import Codec, encode
-from ....devices.model.devices import Profile, Tag
+from ....devices.model.devices import Profile
+from ....devices.model.tags import Tag
 from ....devices.site.definitions.diff import Changes
 
 STATE_STYLES: Mapping[str, str] = {
@@ -198,8 +199,6 @@ def ago(since: float | None, now: float | None = None) -> str:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds / 86400:.0f} d"
 
-
-# --- errors ------------------------------------------------------------------------------------------
 
 _OUTCOMES: Mapping[Outcome, str] = {
     Outcome.NOT_EXECUTED: "nothing was changed at the device",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ...model.devices import Table
+from ...model.tags import Table
 from ..registers.functions import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, READS, spans
 from ..registers.memory import Change, Unit
 from .base import Exchange, Fault, RequestFault, Scene

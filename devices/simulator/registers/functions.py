@@ -13,7 +13,7 @@ from struct import Struct
 
 from pymodbus.pdu.mei_message import ReadDeviceInformationResponse
 
-from ...model.devices import Table
+from ...model.tags import Table
 from .memory import Bits, Change, Registers, Unit, pack, unpack
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, FAILURE = 1, 2, 3, 4

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
-from ...model.devices import Table
+from ...model.tags import Table
 
 SIZE = 65536
 """Addresses of a table, unless a unit is told otherwise."""

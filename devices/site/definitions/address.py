@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ...model.devices import Table
+from ...model.tags import Table
 
 LAST_ADDRESS: Final = 65535
 

@@ -8,26 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ...model.comparison import as_read
-from ...model.devices import (
-    Access,
+from ...model.actions import (
     Action,
     ArgRef,
     Check,
     ExpectChange,
     Operand,
-    Order,
-    Profile,
     Pulse,
     Read,
     Sleep,
     Step,
-    Tag,
-    Type,
-    Verify,
     Wait,
     Write,
 )
+from ...model.comparison import as_read
+from ...model.devices import Profile
+from ...model.tags import Access, Order, Tag, Type, Verify
 from .address import parse_address
 from .content import Form
 

@@ -21,7 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from ...model.devices import Access, LinkSettings, Order, Type
+from ...model.devices import LinkSettings
+from ...model.tags import Access, Order, Type
 from ..definitions.presets import preset_settings
 from .values import (
     Address,
@@ -47,9 +48,6 @@ class Form(BaseModel):
     """Base of all forms."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-# --- tags -------------------------------------------------------------------------------------------
 
 
 class VerifyForm(Form):
@@ -108,8 +106,6 @@ class TagForm(Form):
     )
     description: str = Field(default="", description="What it is, for people.")
 
-
-# --- actions ----------------------------------------------------------------------------------------
 
 Conditions = Annotated[dict[Name, Operand], Field(min_length=1)]
 
@@ -225,8 +221,6 @@ class ProfileForm(Form):
     tags: dict[Name, TagForm] = Field(default={}, description="The device's values, by name.")
     actions: dict[Name, ActionForm] = Field(default={}, description="The device's commands, by name.")
 
-
-# --- devices ----------------------------------------------------------------------------------------
 
 _LINK: Final = LinkSettings()
 

@@ -144,8 +144,6 @@ def _without(raw: Mapping[Any, object], *names: str) -> dict[Any, object]:
     return {name: value for name, value in raw.items() if name not in names}
 
 
-# --- sentences --------------------------------------------------------------------------------------
-
 _WANTED = {
     "string_type": "text",
     "int_type": "a whole number",

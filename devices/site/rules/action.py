@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ....client.protocol.errors import PlcmqError
+from ...model.actions import ArgRef
 from ...model.codec import TagCodec
-from ...model.devices import Access, ArgRef, Tag, Type
+from ...model.tags import Access, Tag, Type
 from ..definitions.declared import operand
 from ..definitions.problems import Path, suggestion
 from ..forms.schema import StepForm

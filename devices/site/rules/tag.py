@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from ...model.codec import TagCodec
-from ...model.devices import Access, Table, Tag, Type
 from ...model.layout import RANGES
+from ...model.tags import Access, Table, Tag, Type
 from ..definitions.address import LAST_ADDRESS
 from ..definitions.problems import Path
 from ..forms.schema import TagForm

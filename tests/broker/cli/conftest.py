@@ -12,8 +12,9 @@ import pytest
 import zmq
 from plcmq.broker.cli.app import app
 from plcmq.client import Code, PlcmqError
+from plcmq.client.protocol.bodies import encode
 from plcmq.client.protocol.errors import failure
-from plcmq.client.protocol.messages import Elapsed, encode, failure_map, parse_request, success_map
+from plcmq.client.protocol.messages import Elapsed, failure_map, parse_request, success_map
 from typer.testing import CliRunner
 
 SITE = """\

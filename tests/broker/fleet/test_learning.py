@@ -3,7 +3,8 @@
 from plcmq.broker.catalogue import Catalogue, Entry, Kind
 from plcmq.broker.fleet.fleet import Fleet
 from plcmq.devices.interface.requests import CompiledProfile
-from plcmq.devices.model.devices import Device, Profile, Table
+from plcmq.devices.model.devices import Device, Profile
+from plcmq.devices.model.tags import Table
 from plcmq.devices.planning.learned import Learned
 from plcmq.devices.planning.reads import Hole
 from plcmq.devices.protocol.messages import Hello, Serve

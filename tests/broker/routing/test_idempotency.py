@@ -15,7 +15,8 @@ from plcmq.broker.routing.router import GRACE, Router
 from plcmq.client.protocol.errors import Code, failure
 from plcmq.client.protocol.messages import Limits
 from plcmq.devices.interface.requests import CompiledProfile
-from plcmq.devices.model.devices import Access, Device, Profile, Table, Tag, Type
+from plcmq.devices.model.devices import Device, Profile
+from plcmq.devices.model.tags import Access, Table, Tag, Type
 from plcmq.devices.protocol.messages import Done, Hello, Job
 
 TAGS = {"size": Tag("size", Table.HOLDING, 0, Type.UINT16, access=Access.RW)}

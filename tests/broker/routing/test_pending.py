@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.broker.routing.pending import SHARE, Pending, PendingTable
+from plcmq.client.protocol.bodies import Codec
 from plcmq.client.protocol.errors import Code, PlcmqError
-from plcmq.client.protocol.messages import Codec
 
 
 def pending(job, client=b"a", request_id=None):

@@ -12,7 +12,9 @@ from plcmq.broker.routing.router import GRACE, MAX_BATCH, OWN_ACTIONS, Router
 from plcmq.client.protocol.errors import Code, failure
 from plcmq.client.protocol.messages import Limits
 from plcmq.devices.interface.requests import CompiledProfile
-from plcmq.devices.model.devices import Access, Action, Device, Profile, State, Table, Tag, Type
+from plcmq.devices.model.actions import Action
+from plcmq.devices.model.devices import Device, Profile, State
+from plcmq.devices.model.tags import Access, Table, Tag, Type
 from plcmq.devices.protocol.messages import CANCEL, Again, DeviceState, Done, Hello, Job, Pong
 
 TAGS = {
@@ -215,9 +217,6 @@ def test_devices_tell_the_state_that_the_host_told(plant):
     assert second["state"] == "unserved"
 
 
-# --- losing hosts ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("request_", "code"), [(READ, "no_host"), (WRITE, "outcome_unknown")])
 def test_a_lost_host_fails_its_requests_at_once_and_honestly(request_, code):
     plant = Plant(host=b"remote")
@@ -281,9 +280,6 @@ def test_draining_refuses_devices_and_answers_the_rest(plant):
     assert plant.reply()["ok"]
 
 
-# --- batch and cancel --------------------------------------------------------------------------------
-
-
 def test_a_batch_runs_side_by_side_and_answers_in_order(plant):
     plant.ask(
         {"action": "batch", "id": "b", "rqargs": {"requests": [READ, {"action": "ping"}, {**READ, "id": 9}]}}
@@ -328,9 +324,6 @@ def test_nobody_can_cancel_the_request_of_another(plant):
     plant.ask(WRITE)
     plant.ask({"action": "cancel", "rqargs": {"id": 8}}, client=b"other")
     assert plant.reply()["result"] == {"cancelled": False}
-
-
-# --- properties --------------------------------------------------------------------------------------
 
 
 @given(st.binary(max_size=60))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.broker.routing.subscriptions import Watch
 from plcmq.broker.service.conflation import conflation_of, event_body, merge_events
-from plcmq.client.protocol.messages import Codec, decode
+from plcmq.client.protocol.bodies import Codec, decode
 from plcmq.devices.protocol.messages import Event
 
 REFUSED = {"code": "device_error"}

@@ -10,7 +10,7 @@ import zmq
 from plcmq.broker.routing.subscriptions import Watch
 from plcmq.broker.service.backlog import Backlog, Bounds
 from plcmq.broker.service.delivery import RESEND_LIMIT, Delivery
-from plcmq.client.protocol.messages import Codec
+from plcmq.client.protocol.bodies import Codec
 from plcmq.devices.protocol.messages import Event
 
 

@@ -12,15 +12,13 @@ import zmq
 from plcmq.broker.routing.router import Router
 from plcmq.broker.service.backlog import Backlog, Bounds
 from plcmq.broker.service.server import ENVELOPE_BYTES
-from plcmq.client.protocol.messages import DEFAULT_LIMITS, Codec, encode
+from plcmq.client.protocol.bodies import Codec, encode
+from plcmq.client.protocol.messages import DEFAULT_LIMITS
 from plcmq.devices.protocol.messages import Again, Done, Job, Ping, Pong, Release
 from plcmq.devices.protocol.wire import unpack
 
 READ = {"device": "press-1", "action": "read", "rqargs": {"tags": "temp"}}
 PING = {"action": "ping"}
-
-
-# --- clients ----------------------------------------------------------------------------------------
 
 
 async def test_a_request_gets_its_reply(bench):
@@ -169,9 +167,6 @@ async def test_a_fault_of_our_own_with_a_hosts_message_is_logged_and_costs_the_o
     client = bench.client()
     client.ask(PING)
     assert (await client.reply())["ok"]
-
-
-# --- hosts ------------------------------------------------------------------------------------------
 
 
 async def test_many_requests_to_a_host_leave_in_one_message(bench):

@@ -8,7 +8,7 @@ import logging
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plcmq.client.protocol.messages import Codec, encode
+from plcmq.client.protocol.bodies import Codec, encode
 from plcmq.devices.model.devices import State
 from plcmq.devices.protocol.messages import (
     Bye,

@@ -18,7 +18,7 @@ import pytest
 from plcmq.broker.storage.migrations import MIGRATIONS, Migration
 from plcmq.broker.storage.registry import Marks, Registry, RegistryError, UnknownDevice
 from plcmq.broker.storage.threads import RegistryThread
-from plcmq.devices.model.devices import Table
+from plcmq.devices.model.tags import Table
 from plcmq.devices.planning.learned import Learned
 from plcmq.devices.planning.reads import Hole
 from plcmq.devices.site.definitions.content import Form, SiteContent
@@ -46,9 +46,6 @@ def registry(url: str) -> Iterator[Registry]:
 def content(registry: Registry) -> SiteContent:
     snapshot = registry.snapshot()
     return SiteContent(snapshot.profiles, snapshot.devices)
-
-
-# --- what it holds ----------------------------------------------------------------------------------
 
 
 def test_a_new_registry_is_empty(registry: Registry) -> None:
@@ -172,8 +169,6 @@ def test_programs_that_apply_at_once_take_turns(url: str) -> None:
         assert len(registry.snapshot().devices) == registry.revision() == 4
 
 
-# --- schema -----------------------------------------------------------------------------------------
-
 NEXT = Migration(MIGRATIONS[-1].number + 1, ("CREATE TABLE plcmq_next (id INTEGER NOT NULL PRIMARY KEY)",))
 
 
@@ -205,9 +200,6 @@ def test_a_migration_that_fails_leaves_the_old_schema(url: str) -> None:
         Registry(url, migrations=(*MIGRATIONS, broken)).open()
     with Registry(url, migrations=(*MIGRATIONS, NEXT)) as registry:
         assert content(registry) == SITE
-
-
-# --- what goes wrong --------------------------------------------------------------------------------
 
 
 def refusal(url: str, **options: float | bool) -> str:
@@ -357,9 +349,6 @@ def test_a_lost_connection_to_postgresql_is_one_error_and_then_opened_again(
         assert registry.revision() == 1
 
 
-# --- for event loops --------------------------------------------------------------------------------
-
-
 async def test_a_call_on_the_event_loops_thread_is_refused(url: str) -> None:
     registry = Registry(url)
     with pytest.raises(RuntimeError, match="use RegistryThread"):
@@ -404,8 +393,6 @@ async def test_a_cancelled_call_is_still_whole(tmp_path: Path) -> None:
             await task
         assert len((await registry.snapshot()).devices) in (0, 2)
 
-
-# --- what devices have taught ------------------------------------------------------------------------
 
 HOLE = Hole(Table.HOLDING, 12, 2)
 LEARNED = Learned(1, "h:502/1", 0, frozenset({HOLE}))

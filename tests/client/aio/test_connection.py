@@ -14,14 +14,7 @@ import pytest
 from plcmq.client import connect
 from plcmq.client.aio.connection import AsyncConnection
 from plcmq.client.core.retry import Retry
-from plcmq.client.protocol.errors import (
-    BrokerUnreachable,
-    Code,
-    Outcome,
-    OutcomeUnknown,
-    PlcmqError,
-    failure,
-)
+from plcmq.client.protocol.errors import BrokerUnreachable, Code, Outcome, OutcomeUnknown, PlcmqError, failure
 
 NOBODY = "tcp://127.0.0.1:9"  # the discard port: nobody listens
 
@@ -35,9 +28,6 @@ async def plc(fake_broker: Any) -> AsyncIterator[AsyncConnection]:
 
 async def has_held(broker: Any) -> None:
     await asyncio.to_thread(broker.held.get, timeout=10)
-
-
-# --- requests ---
 
 
 async def test_a_request_returns_its_result(plc: AsyncConnection) -> None:
@@ -109,9 +99,6 @@ async def test_answers_come_in_whatever_order(plc: AsyncConnection, fake_broker:
     assert not held.done()
     fake_broker.release()
     assert await held == {"n": 1}
-
-
-# --- nobody there ---
 
 
 async def test_no_broker_is_found_out_within_the_connect_timeout_and_says_where() -> None:
@@ -228,9 +215,6 @@ async def test_a_short_timeout_is_kept_while_a_long_one_waits(
     await long
 
 
-# --- cancellation and closing ---
-
-
 async def test_cancelling_an_await_drops_only_that_call(plc: AsyncConnection, fake_broker: Any) -> None:
     first = asyncio.create_task(plc.request("hold", {"n": 1}))
     second = asyncio.create_task(plc.request("hold", {"n": 2}))
@@ -334,9 +318,6 @@ async def test_a_quiet_tick_finds_no_missed_edge(fake_broker: Any, monkeypatch: 
         for number in range(200):
             assert (await plc.request("echo", {"n": number}))["rqargs"] == {"n": number}
         assert plc.missed_edges == 0
-
-
-# --- trying again ---
 
 
 def busy_twice(broker: Any) -> None:

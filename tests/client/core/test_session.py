@@ -8,23 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.client.core.session import GRACE, Call, Session, changes_nothing, request_map
-from plcmq.client.protocol.errors import (
-    BrokerUnreachable,
-    Code,
-    Outcome,
-    OutcomeUnknown,
-    PlcmqError,
-    failure,
-)
-from plcmq.client.protocol.messages import (
-    Codec,
-    Elapsed,
-    decode,
-    encode,
-    failure_map,
-    parse_request,
-    success_map,
-)
+from plcmq.client.protocol.bodies import Codec, decode, encode
+from plcmq.client.protocol.errors import BrokerUnreachable, Code, Outcome, OutcomeUnknown, PlcmqError, failure
+from plcmq.client.protocol.messages import Elapsed, failure_map, parse_request, success_map
 
 NOW = 1000.0
 

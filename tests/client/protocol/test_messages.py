@@ -9,15 +9,12 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plcmq.client.protocol.bodies import Codec, codec_of, decode, encode
 from plcmq.client.protocol.errors import Code, failure
 from plcmq.client.protocol.messages import (
-    Codec,
     Elapsed,
     Limits,
     MalformedRequest,
-    codec_of,
-    decode,
-    encode,
     failure_map,
     parse_request,
     split_envelope,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from plcmq.client.protocol.bodies import Codec, encode
 from plcmq.client.protocol.errors import Code, PlcmqError, failure
-from plcmq.client.protocol.messages import Codec, Elapsed, encode, failure_map, success_map
+from plcmq.client.protocol.messages import Elapsed, failure_map, success_map
 from plcmq.client.protocol.replies import Event, Reply, parse_reply
 
 

@@ -17,14 +17,7 @@ import pytest
 from plcmq.client import get_conn
 from plcmq.client.core.retry import Retry
 from plcmq.client.protocol.endpoint import BadEndpoint
-from plcmq.client.protocol.errors import (
-    BrokerUnreachable,
-    Code,
-    Outcome,
-    OutcomeUnknown,
-    PlcmqError,
-    failure,
-)
+from plcmq.client.protocol.errors import BrokerUnreachable, Code, Outcome, OutcomeUnknown, PlcmqError, failure
 from plcmq.client.sync.connection import Connection
 
 NOBODY = ("127.0.0.1", 9)  # the discard port: nobody listens
@@ -34,9 +27,6 @@ NOBODY = ("127.0.0.1", 9)  # the discard port: nobody listens
 def conn(fake_broker: Any) -> Any:
     with get_conn("127.0.0.1", fake_broker.port, device="press-1") as conn:
         yield conn
-
-
-# --- requests ---
 
 
 def test_a_request_returns_its_result(fake_broker: Any) -> None:
@@ -90,9 +80,6 @@ def test_everyday_calls_are_the_requests_of_the_protocol(conn: Connection, fake_
     assert conn.ping() > 0
     assert [reply.value() for reply in conn.batch([{"action": "ping"}])] == [7]
     assert conn.cancel("mine") is False
-
-
-# --- nobody there ---
 
 
 def test_no_broker_is_found_out_within_the_connect_timeout_and_says_where() -> None:
@@ -156,9 +143,6 @@ def test_a_request_made_while_the_broker_restarts_is_sent_when_it_is_back(
             waiting = threads.submit(conn.request, "read", timeout=20)
             start_broker(fake_broker.endpoint)
             assert waiting.result(30)["action"] == "read"
-
-
-# --- threads ---
 
 
 def test_16_threads_with_1000_calls_each_get_their_own_answers(conn: Connection) -> None:
@@ -240,9 +224,6 @@ def test_nobody_waits_for_a_broker_that_has_died(fake_broker: Any) -> None:
             assert "broke" in str(error)
 
 
-# --- closing ---
-
-
 def test_closing_fails_the_calls_of_other_threads_at_once(fake_broker: Any) -> None:
     conn = get_conn("127.0.0.1", fake_broker.port, device=1, timeout=60)
     with ThreadPoolExecutor(4) as threads:
@@ -312,9 +293,6 @@ print(conn.request("echo", {{"n": 1}})["rqargs"])
     assert done.stdout == "{'n': 1}\n"
 
 
-# --- fork ---
-
-
 def in_child(work: Callable[[], object]) -> int:
     """Runs `work` in a forked child; the child's process id. Status 0 says that it did not raise."""
     child = os.fork()
@@ -372,9 +350,6 @@ def test_a_child_that_only_forgets_the_connection_harms_nobody(fake_broker: Any)
     assert statuses([in_child(work)]) == [0]
     assert conns[0].ping() > 0
     conns[0].close()
-
-
-# --- trying again ---
 
 
 def test_with_retry_a_refusal_is_tried_again_and_a_silence_by_key(conn: Any, fake_broker: Any) -> None:

@@ -7,20 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plcmq.client.protocol.errors import Code, Outcome, PlcmqError, failure
 from plcmq.devices.actions.run import FINALLY_TIME, ActionRun, Broken, Finished, Pause, ReadTags, WriteTags
-from plcmq.devices.model.devices import (
-    Action,
-    ArgRef,
-    Check,
-    ExpectChange,
-    Pulse,
-    Read,
-    Sleep,
-    Table,
-    Tag,
-    Type,
-    Wait,
-    Write,
-)
+from plcmq.devices.model.actions import Action, ArgRef, Check, ExpectChange, Pulse, Read, Sleep, Wait, Write
+from plcmq.devices.model.tags import Table, Tag, Type
 
 NOT, DONE, UNKNOWN = Outcome.NOT_EXECUTED, Outcome.EXECUTED, Outcome.UNKNOWN
 DOWN = failure(Code.DEVICE_DOWN, "press-1: no connection", details={"retry_after": 1.0})
@@ -104,9 +92,6 @@ def says(error, code, outcome, index=None, kind=None):
     return error.details
 
 
-# --- check, write, read, sleep ----------------------------------------------------------------------
-
-
 def test_an_action_writes_in_order_and_returns_what_it_read():
     plc = Plc({"running": False, "batch_no": 7, "state": "idle"})
     run = act(
@@ -178,9 +163,6 @@ def test_after_its_end_a_run_stays_ended():
     assert run.step(0.0) is run.step(1.0)
 
 
-# --- pulse ------------------------------------------------------------------------------------------
-
-
 def test_a_pulse_is_true_for_its_time_and_then_false():
     plc = Plc()
     assert plc.run(act(Pulse("start", 0.3))) == {}
@@ -225,9 +207,6 @@ def test_a_pulse_that_has_no_time_left_does_not_begin():
     plc = Plc()
     says(plc.run(act(Pulse("start", 1.0), deadline=0.5)), Code.EXPIRED, NOT, 1, "pulse")
     assert plc.log == []
-
-
-# --- wait -------------------------------------------------------------------------------------------
 
 
 def test_a_wait_polls_only_its_tags_until_all_have_their_values():
@@ -276,9 +255,6 @@ def test_fail_if_ends_a_wait_at_once_and_before_its_conditions():
     assert plc.now == 0.0
 
 
-# --- expect_change ----------------------------------------------------------------------------------
-
-
 def test_the_value_to_change_is_read_before_the_first_write():
     plc = Plc({"seq": 4})
     plc.later = {0.0: {"seq": 4}, 0.2: {"seq": 5}}
@@ -313,9 +289,6 @@ def test_a_second_change_counts_from_the_first():
 def test_without_a_write_a_change_counts_from_the_first_look():
     plc = Plc({"seq": 1}, later={0.2: {"seq": 2}})
     assert plc.run(act(ExpectChange("seq"))) == {}
-
-
-# --- errors of the device ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -359,9 +332,6 @@ def test_a_failed_verification_ends_the_action_as_such():
     assert details["read"] == {"a": 0}
 
 
-# --- the caller's time ------------------------------------------------------------------------------
-
-
 def test_time_that_runs_out_before_a_write_is_expired():
     plc = Plc({"ready": False})
     error = plc.run(act(Wait({"ready": True}, timeout=60), Write({"a": 1}), deadline=1.0))
@@ -392,9 +362,6 @@ def test_nothing_begins_after_the_deadline():
 
 def test_a_last_write_that_is_confirmed_late_is_a_success():
     assert Plc(slow=2.0).run(act(Write({"a": 1}), deadline=1.0)) == {}
-
-
-# --- finally ----------------------------------------------------------------------------------------
 
 
 def test_finally_runs_once_after_a_failure_and_beyond_the_deadline():
@@ -433,8 +400,6 @@ def test_an_error_in_finally_alone_fails_the_action_and_keeps_its_result():
 def test_what_finally_reads_belongs_to_the_result():
     assert Plc({"n": 7}).run(act(finally_=[Read(("n",))])) == {"n": 7}
 
-
-# --- interruption -----------------------------------------------------------------------------------
 
 STOP = failure(Code.CANCELLED, "cancelled by its caller")
 
@@ -494,8 +459,6 @@ def test_finally_is_not_interrupted():
     assert plc.run(run) == {}
     assert plc.writes == [{"a": 1}, {"a": 0}]
 
-
-# --- any action, any answer -------------------------------------------------------------------------
 
 tags = st.sampled_from(["state", "go", "start", "other"])
 values = st.sampled_from([True, False, 0, 1, 2, 0.5, "idle", "fault", None])

@@ -9,11 +9,11 @@ import time
 from typing import ClassVar
 
 import pytest
+from plcmq.client.protocol.bodies import Codec, decode, encode
 from plcmq.client.protocol.errors import Code, Outcome, failure
-from plcmq.client.protocol.messages import Codec, decode, encode
 from plcmq.devices.actions.effects import Busy, NextStep, Raised
 from plcmq.devices.actions.script_thread import ScriptThread
-from plcmq.devices.model.devices import Read
+from plcmq.devices.model.actions import Read
 from plcmq.devices.protocol.messages import CANCEL
 from plcmq.devices.python.device import Device, Tag, action
 from plcmq.devices.site.class_profile import class_profile

@@ -13,7 +13,8 @@ import pytest
 from plcmq.devices.channel.channel import Channel, Lane
 from plcmq.devices.modbus.errors import BadReply, Down, ExceptionReply, LinkError, NoReply, NotSent
 from plcmq.devices.modbus.pdu import read, write_register
-from plcmq.devices.model.devices import LinkSettings, State, Table
+from plcmq.devices.model.devices import LinkSettings, State
+from plcmq.devices.model.tags import Table
 from plcmq.devices.transport.link import Link
 
 MS = 0.001
@@ -103,9 +104,6 @@ def silent(_request: Any) -> None:
 
 def hang_up(request: Any) -> None:
     request.writer.close()
-
-
-# --- the good days -----------------------------------------------------------------------------------------
 
 
 async def test_it_connects_at_start_and_callers_wait_for_the_first_connection(plc: Any, watch: Open) -> None:
@@ -208,9 +206,6 @@ async def test_status_tells_what_has_happened(plc: Any, watch: Open) -> None:
     assert time.time() - status["since"] < 60
 
 
-# --- pacing ------------------------------------------------------------------------------------------------
-
-
 async def test_the_gap_between_requests_counts_from_the_end_of_one_to_the_start_of_the_next(
     plc: Any, watch: Open
 ) -> None:
@@ -308,9 +303,6 @@ async def test_keep_warm_reads_what_has_been_answered_before(plc: Any, watch: Op
     await one.read()
     await plc.until(lambda: len(plc.requests) >= 4)
     assert {request.pdu for request in plc.requests} == {READ.pdu}
-
-
-# --- bad days ----------------------------------------------------------------------------------------------
 
 
 async def test_a_refused_device_is_down_at_once_and_found_when_it_comes_back(plc: Any, watch: Open) -> None:
@@ -460,9 +452,6 @@ async def test_mixed_up_replies_end_the_sending_of_several_requests_at_once(plc:
     assert "one request at a time" in one.reason
 
 
-# --- several units -----------------------------------------------------------------------------------------
-
-
 async def test_a_silent_unit_does_not_tear_down_the_connection_of_the_others(plc: Any, watch: Open) -> None:
     async def unit_2_is_dead(request: Any) -> bytes | None:
         return None if request.unit == 2 else bytes(request.good())
@@ -537,9 +526,6 @@ async def test_if_no_unit_answers_the_connection_is_replaced(plc: Any, watch: Op
     assert [type(result) for result in results] == [NoReply] * 3
     assert await one.read(1, 1) == SEVEN
     assert plc.opened == 2
-
-
-# --- leaving -----------------------------------------------------------------------------------------------
 
 
 async def test_a_cancelled_caller_in_the_queue_takes_no_turn(plc: Any, watch: Open) -> None:
@@ -670,9 +656,6 @@ async def test_new_settings_try_a_device_that_is_down_at_once(plc: Any, watch: O
     await plc.start()
     await one.channel.reconfigure(replace(QUICK, timeout=2.0))
     await one.until(State.UP)
-
-
-# --- all of it ---------------------------------------------------------------------------------------------
 
 
 async def test_there_are_never_two_sockets_whatever_the_device_does(plc: Any, watch: Open) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from plcmq.devices.channel.pipelining import Comparison, Pipelining, trial_reads
 from plcmq.devices.channel.turns import Turns
 from plcmq.devices.modbus.pdu import read, span_of
-from plcmq.devices.model.devices import Table
+from plcmq.devices.model.tags import Table
 
 ONE, TWO = b"\0\1", b"\0\1\0\2"
 

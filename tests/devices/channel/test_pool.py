@@ -8,7 +8,8 @@ from plcmq.devices.channel.channel import Lane
 from plcmq.devices.channel.pool import Channels
 from plcmq.devices.modbus.errors import NotSent
 from plcmq.devices.modbus.pdu import read
-from plcmq.devices.model.devices import Device, LinkSettings, State, Table
+from plcmq.devices.model.devices import Device, LinkSettings, State
+from plcmq.devices.model.tags import Table
 from plcmq.devices.simulator.evidence import Ending
 from plcmq.devices.simulator.plc import SimulatedPlc
 

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from plcmq.devices.model.devices import Endpoint, Table, Tag, Type
+from plcmq.devices.model.devices import Endpoint
+from plcmq.devices.model.tags import Table, Tag, Type
 from plcmq.devices.simulator.faults.pace import Delay, InFlight, Overflow
 from plcmq.devices.simulator.plc import SimulatedPlc
 from pymodbus.server import ModbusTcpServer

@@ -4,7 +4,8 @@ import pytest
 from plcmq.devices.doctor import checks as doctor
 from plcmq.devices.doctor.checks import Doctor, Verdict, probe_of, readings
 from plcmq.devices.doctor.direct import DirectLine
-from plcmq.devices.model.devices import Device, LinkSettings, Order, Profile, Table, Tag, Type
+from plcmq.devices.model.devices import Device, LinkSettings, Profile
+from plcmq.devices.model.tags import Order, Table, Tag, Type
 from plcmq.devices.simulator.faults.gateway import DeadUnit
 from plcmq.devices.simulator.faults.pace import InFlight, MinGap, WarmUp
 from plcmq.devices.simulator.faults.register_map import Hole, MaxRegisters, NoFunction

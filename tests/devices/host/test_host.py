@@ -8,7 +8,8 @@ from unittest.mock import Mock
 
 import pytest
 from plcmq.client.protocol.errors import Code, Outcome
-from plcmq.devices.host.host import DeviceHost, host
+from plcmq.devices.host import host
+from plcmq.devices.host.host import DeviceHost
 from plcmq.devices.model.devices import State
 from plcmq.devices.protocol.messages import (
     CANCEL,
@@ -124,9 +125,6 @@ def open_now(plc):
     return plc.evidence.sockets.open
 
 
-# --- serving ----------------------------------------------------------------------------------------
-
-
 async def test_a_job_may_come_together_with_its_device(rig, plcs):
     rig.serve(form(1, plcs[0]))
     assert (await rig.done(rig.read())).result["values"] == {"a": 0}
@@ -180,9 +178,6 @@ async def test_one_device_that_is_away_does_not_slow_another(rig, plcs):
     for _ in range(20):
         await rig.done(rig.read(2))
     assert not [m for m in rig.said if isinstance(m, Done) and m.job == stuck]
-
-
-# --- redefining -------------------------------------------------------------------------------------
 
 
 async def test_a_new_name_or_profile_needs_no_new_connection(rig, plcs):
@@ -336,9 +331,6 @@ async def test_changes_at_once_end_in_the_last_one_with_one_socket(rig, plcs):
     assert open_now(plcs[0]) == 1
 
 
-# --- releasing and closing --------------------------------------------------------------------------
-
-
 async def test_a_device_is_released_when_its_socket_is_closed(rig, plcs):
     rig.serve(form(1, plcs[0]))
     await rig.done(rig.read())
@@ -409,9 +401,6 @@ async def test_what_waits_or_is_under_way_is_counted(rig, plcs):
     rig.submit(CANCEL, {"job": held})
     await rig.done(held)
     assert rig.host.queued == 0
-
-
-# --- time -------------------------------------------------------------------------------------------
 
 
 async def test_the_host_ends_by_itself_what_is_due(rig, plcs):

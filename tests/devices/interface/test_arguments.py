@@ -9,7 +9,7 @@ import fastjsonschema
 import pytest
 from plcmq.client.protocol.errors import Code, Rejected
 from plcmq.devices.interface.arguments import Arguments
-from plcmq.devices.model.devices import Action
+from plcmq.devices.model.actions import Action
 
 BATCH = Action(
     "start_batch",

@@ -3,10 +3,12 @@
 import json
 
 import pytest
-from plcmq.client.protocol.messages import Codec, encode
+from plcmq.client.protocol.bodies import Codec, encode
 from plcmq.devices.interface.describe import describe
 from plcmq.devices.interface.requests import BUILT_IN, CompiledProfile
-from plcmq.devices.model.devices import Access, Action, Device, Profile, Table, Tag, Type
+from plcmq.devices.model.actions import Action
+from plcmq.devices.model.devices import Device, Profile
+from plcmq.devices.model.tags import Access, Table, Tag, Type
 
 TAGS = {
     "size": Tag(

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.client.protocol.errors import Code, Outcome, PlcmqError
 from plcmq.devices.interface.requests import BUILT_IN, READS, CompiledProfile
-from plcmq.devices.model.devices import Access, Action, Profile, Table, Tag, Type
+from plcmq.devices.model.actions import Action
+from plcmq.devices.model.devices import Profile
+from plcmq.devices.model.tags import Access, Table, Tag, Type
 
 KIND = CompiledProfile(
     Profile(

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.devices.modbus.errors import BadReply, ExceptionReply
+from plcmq.devices.modbus.identification import Identification, identify
 from plcmq.devices.modbus.pdu import (
-    Identification,
     Transaction,
-    identify,
     mask_write,
     read,
     read_write_registers,
@@ -18,7 +17,7 @@ from plcmq.devices.modbus.pdu import (
     write_register,
     write_registers,
 )
-from plcmq.devices.model.devices import Table
+from plcmq.devices.model.tags import Table
 from pymodbus.pdu import ModbusPDU
 from pymodbus.pdu import bit_message as bits
 from pymodbus.pdu import register_message as registers

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plcmq.client.protocol.errors import Code, Rejected
 from plcmq.devices.model.codec import TagCodec, UndecodableValue, codecs, value_schema
-from plcmq.devices.model.devices import Access, Order, Profile, Table, Tag, Type
+from plcmq.devices.model.devices import Profile
+from plcmq.devices.model.tags import Access, Order, Table, Tag, Type
 from pymodbus.client.mixin import ModbusClientMixin
 
 B, L = Order.BIG, Order.LITTLE
@@ -57,9 +58,6 @@ def values_of(kind):
         low, high = LIMITS[kind]
         return st.integers(low, high)
     return st.floats(width=32 if kind is Type.FLOAT32 else 64, allow_nan=False)
-
-
-# --- golden: numbers --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -131,9 +129,6 @@ def test_a_float_that_is_no_number_comes_and_goes_as_it_is(kind):
     assert codec.decode(codec.encode(-math.inf), 0) == -math.inf
 
 
-# --- scale and offset -------------------------------------------------------------------------------
-
-
 def test_a_scaled_value_has_no_binary_noise():
     codec = make(Type.INT16, scale=0.1)
     assert codec.decode(struct.pack(">h", 235), 0) == 23.5
@@ -197,9 +192,6 @@ def test_a_scaled_float_is_scaled_both_ways():
 def test_a_scale_that_cannot_work_is_refused_at_once(scale):
     with pytest.raises(ValueError, match="scale"):
         make(Type.UINT64, scale=scale)
-
-
-# --- what may be written ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", INTEGERS)
@@ -279,8 +271,6 @@ def test_any_value_is_encoded_or_refused_with_its_path(kind, orders, count, valu
     assert path.startswith("rqargs.values.t")
 
 
-# --- enums ------------------------------------------------------------------------------------------
-
 STATES = {0: "idle", 1: "running", 2: "fault"}
 
 
@@ -318,9 +308,6 @@ def test_an_enum_of_text_is_refused_at_once():
         make(Type.STRING, length=2, enum=STATES)
 
 
-# --- bits -------------------------------------------------------------------------------------------
-
-
 @given(st.lists(st.booleans(), min_size=1, max_size=50), st.integers(0, 20))
 def test_bits_of_a_bit_table_lie_from_the_least_significant_up(bits, position):
     packed = sum(bit << (position + at) for at, bit in enumerate(bits)).to_bytes(10, "little")
@@ -353,9 +340,6 @@ def test_a_boolean_of_a_whole_register_is_true_unless_it_is_zero():
     codec = make(Type.BOOL)
     assert [codec.decode(bytes([0, n]), 0) for n in range(3)] == [False, True, True]
     assert (codec.encode(True), codec.encode(False)) == (b"\0\1", b"\0\0")
-
-
-# --- strings ----------------------------------------------------------------------------------------
 
 
 def test_a_string_is_high_byte_first_and_padded_with_nul():
@@ -394,9 +378,6 @@ def test_a_string_that_does_not_fit_is_refused(value):
     refusal(make(Type.STRING, length=5), value)
 
 
-# --- binary coded decimals --------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("word_order", "byte_order"), ORDERS)
 @given(number=st.integers(0, 99_999_999))
 def test_bcd_holds_decimal_digits(word_order, byte_order, number):
@@ -420,9 +401,6 @@ def test_digits_above_nine_are_undecodable():
 def test_bcd_is_held_to_its_digits():
     refusal(make(Type.BCD16), 10_000)
     refusal(make(Type.BCD16), -1)
-
-
-# --- the whole --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

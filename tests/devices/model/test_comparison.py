@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.devices.model.comparison import matches
-from plcmq.devices.model.devices import Table, Tag, Type
+from plcmq.devices.model.tags import Table, Tag, Type
 
 
 def tag(kind, **settings):

@@ -1,8 +1,8 @@
 """The raw side of a tag; `test_codec` covers it through its values."""
 
 import pytest
-from plcmq.devices.model.devices import Table, Tag, Type
 from plcmq.devices.model.layout import from_bcd, layout_of, swap_bytes, to_bcd
+from plcmq.devices.model.tags import Table, Tag, Type
 
 
 def test_swapping_bytes_twice_changes_nothing():

@@ -5,7 +5,7 @@ from types import MappingProxyType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plcmq.client.protocol.messages import Codec, decode, encode
+from plcmq.client.protocol.bodies import Codec, decode, encode
 from plcmq.devices.model.plain import plain_text, sendable
 from plcmq.devices.protocol.messages import Done
 from plcmq.devices.protocol.wire import pack, unpack

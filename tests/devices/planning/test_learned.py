@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plcmq.devices.model.devices import Table
+from plcmq.devices.model.tags import Table
 from plcmq.devices.planning.learned import Learned, forms_of, holes_of
 from plcmq.devices.planning.reads import Hole
 

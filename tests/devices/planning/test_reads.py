@@ -6,19 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plcmq.client.protocol.errors import Rejected
-from plcmq.devices.model.devices import Table
-from plcmq.devices.planning.reads import (
-    Hole,
-    HoleHunt,
-    Span,
-    Want,
-    WriteItem,
-    WriteSpan,
-    bisect,
-    plan_reads,
-    plan_writes,
-    unreadable,
-)
+from plcmq.devices.model.tags import Table
+from plcmq.devices.planning.holes import HoleHunt, bisect
+from plcmq.devices.planning.reads import Hole, Span, Want, plan_reads, unreadable
+from plcmq.devices.planning.writes import WriteItem, WriteSpan, plan_writes
 
 H, C = Table.HOLDING, Table.COIL
 
@@ -37,9 +28,6 @@ def ranges(spans):
 
 def covers(address, count, known):
     return address <= known.address and known.address + known.count <= address + count
-
-
-# --- the oracle -------------------------------------------------------------------------------------
 
 
 def partitions(items):
@@ -125,9 +113,6 @@ def wide(each):
     return Hole(each.table, each.address, each.width)
 
 
-# --- examples ---------------------------------------------------------------------------------------
-
-
 def test_nothing_wanted_is_nothing_read():
     assert plan_reads([]) == []
 
@@ -202,9 +187,6 @@ def test_a_gap_forbids_joining_but_no_value():
     holes = [hole(3, 2, gap=True)]
     assert ranges(plan_reads([want(0, 4), want(4, 4)], holes=holes)) == [(0, 4), (4, 4)]
     assert ranges(plan_reads([want(0, 8)], holes=holes)) == [(0, 8)]
-
-
-# --- after exception 2 ------------------------------------------------------------------------------
 
 
 def whole(wants):
@@ -315,9 +297,6 @@ def test_after_learning_a_round_costs_no_exception_and_misses_nothing_readable(w
         if not failed:
             break
     assert plc.round(wants, holes) == (readable, 0)
-
-
-# --- writing ----------------------------------------------------------------------------------------
 
 
 def item(address, data=b"\0\1", table=H):

@@ -5,9 +5,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plcmq.client.protocol.bodies import Codec, encode
 from plcmq.client.protocol.errors import Code, Outcome, failure
-from plcmq.client.protocol.messages import Codec, encode
-from plcmq.devices.model.devices import State, Table
+from plcmq.devices.model.devices import State
+from plcmq.devices.model.tags import Table
 from plcmq.devices.planning.learned import Learned
 from plcmq.devices.planning.reads import Hole
 from plcmq.devices.protocol.messages import (

@@ -205,9 +205,6 @@ PLACES = [
 ]
 
 
-# --- twins ------------------------------------------------------------------------------------------
-
-
 def test_the_twins_declare_the_same_but_for_what_only_schemas_can_say():
     for twin in (AT_END, FINALLY):
         assert twin.tags == DECLARED.tags
@@ -256,9 +253,6 @@ def test_twins_wait_for_the_same_change(twin, later):
 
 def _copy(scene):
     return {name: dict(value) for name, value in scene.items()}
-
-
-# --- what only code can do --------------------------------------------------------------------------
 
 
 def profile_of(*codes, **tags):

@@ -9,19 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import pytest
 import uvloop
-from plcmq.devices.model.devices import (
-    Access,
-    Action,
-    ArgRef,
-    Check,
-    Profile,
-    Read,
-    Table,
-    Tag,
-    Type,
-    Wait,
-    Write,
-)
+from plcmq.devices.model.actions import Action, ArgRef, Check, Read, Wait, Write
+from plcmq.devices.model.devices import Profile
+from plcmq.devices.model.tags import Access, Table, Tag, Type
 from plcmq.devices.simulator.plc import SimulatedPlc
 
 ON_BOTH_LOOPS = {"test_server.py", "test_slots.py"}

@@ -1,20 +1,8 @@
 """The PLC's side of the handshakes, as inferred from a profile's actions."""
 
-from plcmq.devices.model.devices import (
-    Access,
-    Action,
-    ArgRef,
-    Check,
-    ExpectChange,
-    Profile,
-    Pulse,
-    Read,
-    Table,
-    Tag,
-    Type,
-    Wait,
-    Write,
-)
+from plcmq.devices.model.actions import Action, ArgRef, Check, ExpectChange, Pulse, Read, Wait, Write
+from plcmq.devices.model.devices import Profile
+from plcmq.devices.model.tags import Access, Table, Tag, Type
 from plcmq.devices.simulator.handshake import AnyValue, Copy, Handshake, Stage, at_rest, handshakes
 
 

@@ -1,6 +1,7 @@
 """Tags that live by themselves."""
 
-from plcmq.devices.model.devices import Access, Profile, Table, Tag, Type
+from plcmq.devices.model.devices import Profile
+from plcmq.devices.model.tags import Access, Table, Tag, Type
 from plcmq.devices.simulator.plant import Pace, Plant
 from plcmq.devices.simulator.registers.memory import Unit
 

@@ -2,19 +2,9 @@
 
 import pytest
 from plcmq.client.protocol.errors import Rejected
-from plcmq.devices.model.devices import (
-    Access,
-    Action,
-    ArgRef,
-    Check,
-    Profile,
-    Pulse,
-    Table,
-    Tag,
-    Type,
-    Wait,
-    Write,
-)
+from plcmq.devices.model.actions import Action, ArgRef, Check, Pulse, Wait, Write
+from plcmq.devices.model.devices import Profile
+from plcmq.devices.model.tags import Access, Table, Tag, Type
 from plcmq.devices.simulator.plant import Pace, Plant
 from plcmq.devices.simulator.registers.memory import Unit
 

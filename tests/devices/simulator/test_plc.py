@@ -1,7 +1,8 @@
 """A simulated PLC with tags, as other tests use it."""
 
 import pytest
-from plcmq.devices.model.devices import Access, Profile, Table, Tag, Type
+from plcmq.devices.model.devices import Profile
+from plcmq.devices.model.tags import Access, Table, Tag, Type
 from plcmq.devices.simulator.faults.silence import Blackhole
 from plcmq.devices.simulator.plant import Pace
 from plcmq.devices.simulator.plc import SimulatedPlc

@@ -3,7 +3,8 @@
 import socket
 
 import pytest
-from plcmq.devices.model.devices import Device, Site, Table
+from plcmq.devices.model.devices import Device, Site
+from plcmq.devices.model.tags import Table
 from plcmq.devices.simulator.faults.silence import Blackhole
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.simulator.running import RunningSimulator

@@ -3,24 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from plcmq.devices.model.devices import (
-    Access,
-    ArgRef,
-    Check,
-    Device,
-    ExpectChange,
-    LinkSettings,
-    Order,
-    Pulse,
-    Read,
-    Sleep,
-    Table,
-    Tag,
-    Type,
-    Verify,
-    Wait,
-    Write,
-)
+from plcmq.devices.model.actions import ArgRef, Check, ExpectChange, Pulse, Read, Sleep, Wait, Write
+from plcmq.devices.model.devices import Device, LinkSettings
+from plcmq.devices.model.tags import Access, Order, Table, Tag, Type, Verify
 from plcmq.devices.site.compile import compile_device, compile_profile, compile_site
 from plcmq.devices.site.definitions.content import SiteContent
 from plcmq.devices.site.definitions.declared import operand

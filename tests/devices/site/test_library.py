@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from plcmq.client.protocol.errors import Code, Outcome
-from plcmq.devices.model.devices import Table
+from plcmq.devices.model.tags import Table
 from plcmq.devices.simulator.plant import Pace
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.site.compile import compile_profile

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-from plcmq.devices.model.devices import Access, Order, Type
+from plcmq.devices.model.tags import Access, Order, Type
 from plcmq.devices.site import python_class
 from plcmq.devices.site.compile import compile_profile, compile_site
 from plcmq.devices.site.definitions.export import site_text
@@ -133,9 +133,6 @@ def test_a_package_may_offer_classes_under_short_names(module, monkeypatch: pyte
         python_class.entry_points_of_profiles.cache_clear()
 
 
-# --- what cannot be found ---------------------------------------------------------------------------
-
-
 def test_a_module_that_is_not_there_is_named_with_what_to_do() -> None:
     assert "there is no module `nowhere`; install it, or put its folder on PYTHONPATH" in problem(
         "nowhere.at:Press"
@@ -162,9 +159,6 @@ def test_a_class_that_is_not_there_is_told_the_nearest_one(module) -> None:
 def test_a_class_of_another_kind_is_refused(module) -> None:
     assert "must derive from plcmq.devices.Device" in problem(f"{module(PRESS)}:Stranger")
     assert "must derive from" in problem(f"{module(HEAD)}:Tag")
-
-
-# --- what cannot be ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from plcmq.devices.modbus.errors import BadReply, ExceptionReply, NoReply, NotSent
 from plcmq.devices.modbus.pdu import Transaction, read, write_register
-from plcmq.devices.model.devices import Endpoint, Table
+from plcmq.devices.model.devices import Endpoint
+from plcmq.devices.model.tags import Table
 from plcmq.devices.transport.link import Link
 
 MS = 0.001

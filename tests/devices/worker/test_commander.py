@@ -4,17 +4,7 @@ import asyncio
 
 import pytest
 from plcmq.client.protocol.errors import Code, Outcome
-from plcmq.devices.model.devices import (
-    Action,
-    ArgRef,
-    Check,
-    ExpectChange,
-    Pulse,
-    Read,
-    Sleep,
-    Wait,
-    Write,
-)
+from plcmq.devices.model.actions import Action, ArgRef, Check, ExpectChange, Pulse, Read, Sleep, Wait, Write
 from plcmq.devices.protocol.messages import CANCEL
 from plcmq.devices.simulator.faults.register_map import ExceptionReply
 from plcmq.devices.simulator.faults.silence import Blackhole, ReplyLost
@@ -48,9 +38,6 @@ def says(error, code, outcome):
 async def closing(bench):
     bench.is_closed = True
     await bench.worker.close(leaving("press-7"))
-
-
-# --- success ----------------------------------------------------------------------------------------
 
 
 async def test_an_action_goes_through_its_steps_and_its_finally(start_bench):
@@ -89,9 +76,6 @@ async def test_a_change_is_expected_from_what_was_before_the_write(start_bench):
     await bench.plc.evidence.wait_until(lambda e: e.writes == 1)
     bench.plc.unit.holding[1] = 1
     assert await bench.result(end) == {}
-
-
-# --- outcomes of actions ----------------------------------------------------------------------------
 
 
 async def test_a_check_that_fails_has_executed_nothing(start_bench):
@@ -142,9 +126,6 @@ async def test_a_fault_of_our_own_ends_the_command_and_not_the_commanding(bench,
     says(error, Code.INTERNAL, UNKNOWN)
     assert error.details["reference"] in caplog.text
     await bench.result(bench.write({"a": 1}))
-
-
-# --- time -------------------------------------------------------------------------------------------
 
 
 async def test_an_action_ends_when_its_callers_time_is_up(start_bench):
@@ -221,9 +202,6 @@ async def test_a_client_that_fills_the_queue_makes_room_for_another(start_bench,
     assert bench.plc.unit.holding[0:2] == [1, 2]
 
 
-# --- locks ------------------------------------------------------------------------------------------
-
-
 async def test_a_lock_lets_its_holder_command_and_everybody_read(bench):
     token = (await bench.result(bench.submit("lock", {"ttl": 30})))["token"]
     ours = bench.submit("write", {"values": {"a": 1}}, token=token)
@@ -274,9 +252,6 @@ async def test_an_operator_breaks_a_lock_whatever_is_under_way(start_bench):
     await bench.took_turn()
     assert await bench.result(bench.submit("unlock", {"force": True})) == {}
     assert bench.worker.status()["lock"] is None
-
-
-# --- cancelling -------------------------------------------------------------------------------------
 
 
 async def test_a_waiting_command_is_cancelled_at_once(start_bench):
@@ -331,9 +306,6 @@ async def test_the_command_after_a_cancelled_one_is_not_touched_by_it(start_benc
     bench.submit(CANCEL, {"job": 1})
     assert (await bench.error(look)).code == Code.CANCELLED
     assert await bench.result(pulse) == {}
-
-
-# --- closing ----------------------------------------------------------------------------------------
 
 
 async def test_closing_ends_what_waits_and_lets_the_running_action_clean_up(start_bench):

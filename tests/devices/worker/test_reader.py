@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 from plcmq.client.protocol.errors import Code, Outcome
-from plcmq.devices.model.devices import Action, Check, LinkSettings, Read, Table, Tag, Type
+from plcmq.devices.model.actions import Action, Check, Read
+from plcmq.devices.model.devices import LinkSettings
+from plcmq.devices.model.tags import Table, Tag, Type
 from plcmq.devices.protocol.messages import CANCEL
 from plcmq.devices.simulator.faults.pace import Busy, Delay
 from plcmq.devices.simulator.faults.register_map import ExceptionReply, Hole, MaxRegisters
@@ -17,9 +19,6 @@ SHORT = 0.08  # seconds: a deadline that passes soon
 
 def requests(bench):
     return bench.plc.evidence.requests
-
-
-# --- values and merging -----------------------------------------------------------------------------
 
 
 async def test_every_table_and_type_is_read(bench):
@@ -105,9 +104,6 @@ async def test_a_check_reads_only_what_it_needs(start_bench):
     bench = await start_bench(Action("look", steps=(Check({"a": 0, "b": 0}),)))
     await bench.result(bench.submit("look"))
     assert requests(bench) == 1
-
-
-# --- what cannot be read ----------------------------------------------------------------------------
 
 
 async def test_a_hole_is_learned_once_and_never_asked_again(bench):
@@ -225,9 +221,6 @@ async def test_a_fault_of_our_own_ends_the_reads_and_not_the_reading(bench, monk
     assert error.code == Code.INTERNAL
     assert error.details["reference"] in caplog.text
     await bench.result(bench.read("a"))
-
-
-# --- queue, time, cancelling ------------------------------------------------------------------------
 
 
 async def test_a_full_queue_says_busy(start_bench, monkeypatch):

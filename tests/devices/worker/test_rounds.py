@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.client.protocol.errors import Code, Outcome, failure
 from plcmq.devices.model.codec import TagCodec
-from plcmq.devices.model.devices import Table, Tag, Type
+from plcmq.devices.model.tags import Table, Tag, Type
 from plcmq.devices.planning.block import Block
 from plcmq.devices.planning.reads import Span, Want, plan_reads
 from plcmq.devices.protocol.messages import Job
@@ -130,9 +130,6 @@ def test_time_in_the_queue_ends_with_the_first_request_that_concerns_the_job():
 def test_a_job_that_never_began_has_only_waited():
     done = job(1, "t0", received=1.0).broken_off(DOWN, 4.0)
     assert (done.queued, done.device) == (3.0, 0.0)
-
-
-# --- the last values --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("max_age", "served"), [(2.0, True), (1.0, True), (0.9, False)])

@@ -5,7 +5,7 @@ import random
 
 import pytest
 from plcmq.client.protocol.errors import Code, PlcmqError
-from plcmq.devices.model.devices import Action, Pulse, Read, Sleep, Write
+from plcmq.devices.model.actions import Action, Pulse, Read, Sleep, Write
 from plcmq.devices.protocol.messages import CANCEL, Job
 from plcmq.devices.simulator.faults.pace import Busy
 from plcmq.devices.simulator.faults.silence import Blackhole, Loss, ReplyLost

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 from plcmq.client.protocol.errors import Code, Outcome
-from plcmq.devices.model.devices import LinkSettings, Table
+from plcmq.devices.model.devices import LinkSettings
+from plcmq.devices.model.tags import Table
 from plcmq.devices.protocol.messages import CANCEL
 from plcmq.devices.simulator.faults.base import Close
 from plcmq.devices.simulator.faults.pace import Busy
@@ -24,9 +25,6 @@ def functions(bench):
 def says(error, code, outcome):
     assert (error.code, error.outcome) == (code, outcome), error
     return error.details
-
-
-# --- values and function codes ----------------------------------------------------------------------
 
 
 async def test_values_of_every_kind_reach_the_memory(start_bench):
@@ -118,9 +116,6 @@ async def test_raw_registers_and_bits_are_written(start_bench):
     assert bench.plc.unit.coils[50:53] == [1, 0, 1]
 
 
-# --- outcomes ---------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("code", "outcome", "retryable"),
     [
@@ -185,9 +180,6 @@ async def test_a_busy_device_is_asked_again_and_written_once(bench):
     assert bench.plc.evidence.writes == 1
 
 
-# --- half of it -------------------------------------------------------------------------------------
-
-
 async def test_a_write_that_is_refused_halfway_says_what_was_written(bench):
     bench.plc.add(Hole(table=Table.HOLDING, address=500))
     error = await bench.error(bench.write({"a": 1, "far": 2, "long": 3}))
@@ -225,9 +217,6 @@ async def test_a_second_write_without_an_answer_is_unknown_and_names_the_first(s
     bench.plc.add(ReplyLost(functions=frozenset({16})))
     error = await bench.error(bench.write({"a": 1, "long": 2}))
     assert says(error, Code.OUTCOME_UNKNOWN, UNKNOWN)["written"] == ["a"]
-
-
-# --- reading back -----------------------------------------------------------------------------------
 
 
 async def test_verify_compares_what_the_device_holds_then(start_bench):
@@ -278,9 +267,6 @@ async def test_no_time_to_read_back_is_told_before_the_deadline(start_bench):
     details = says(await bench.error(bench.write({"wished": 1}, timeout=0.04)), Code.VERIFY_FAILED, DONE)
     assert details["cause"]["code"] == "expired"
     assert functions(bench) == {6: 1}
-
-
-# --- time and cancelling ----------------------------------------------------------------------------
 
 
 async def test_a_write_whose_time_passes_while_it_waits_for_its_turn_is_never_sent(start_bench):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from plcmq.devices.model.devices import Table
+from plcmq.devices.model.tags import Table
 from plcmq.devices.simulator.faults.register_map import (
     ExceptionReply,
     Hole,

@@ -33,8 +33,6 @@ def test_an_empty_site_can_be_exported() -> None:
     assert parse_site(site_text(SiteContent())) == SiteContent()
 
 
-# --- any site ---------------------------------------------------------------------------------------
-
 TRAPS = [
     "on",
     "no",
