@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := client devices broker
 PEERS := build/peers
-CHECKED := $(PACKAGES) tests examples
+CHECKED := $(PACKAGES) tests examples docs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak style format types coverage bench scale guard docs clean
@@ -49,8 +49,9 @@ scale: $(VENV)/.dev ## many devices, clients and values, and a command among pol
 guard: $(VENV)/.dev ## fails when plcmq has become far slower than it was
 	$(BIN)/python tests/bench/guard.py
 
-docs: $(VENV)/.dev ## write the files that are made from the code: the site file's JSON Schema
+docs: $(VENV)/.dev ## write what is made from the code: the JSON Schema of the site file, the picture of the house
 	$(BIN)/python -m plcmq.devices.site.forms.json_schema > docs/site.schema.json
+	$(BIN)/python docs/house.py
 
 clean: ## remove environments and everything built
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -10,14 +10,12 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from house import PACKAGES, PICTURE, ROOT, imported_folders, imports, picture, sources
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = ("client", "devices", "broker")
 MAY_IMPORT: dict[str, str] = {
     "client/protocol": "",
     "client/core": "client/protocol",
@@ -106,40 +104,12 @@ ROOMS = {
 MOST_FILES = 15  # loose files of a folder, its `__init__.py` not counted
 MOST_LINES = 400  # of a source file
 MOST_FUNCTION_LINES = 60
-SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-FOLDERS = sorted({str(path.parent.relative_to(ROOT)) for path in SOURCES})
+SOURCES = sources()
+IMPORTED = imported_folders()
+FOLDERS = list(IMPORTED)
 
 each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 each_folder = pytest.mark.parametrize("folder", FOLDERS)
-
-
-def imports(path: Path) -> Iterator[tuple[str, ...]]:
-    """The dotted names that a file imports, with the imported name; relative ones as seen from the root."""
-    here = path.relative_to(ROOT).parent.parts
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (tuple(alias.name.split(".")) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = tuple(node.module.split(".")) if node.module else ()
-            start = here[: len(here) - node.level + 1] if node.level else ()
-            yield from ((*start, *module, alias.name) for alias in node.names)
-
-
-def folder_of(name: tuple[str, ...]) -> str:
-    """The folder of the module that a dotted name leads to."""
-    parts = name
-    while parts and not (
-        ROOT.joinpath(*parts).with_suffix(".py").is_file() or ROOT.joinpath(*parts).is_dir()
-    ):
-        parts = parts[:-1]
-    return "/".join(parts if ROOT.joinpath(*parts).is_dir() else parts[:-1])
-
-
-def imported_folders(folder: str) -> set[str]:
-    """The folders of ours that the files of a folder import, itself not counted."""
-    files = [path for path in SOURCES if str(path.parent.relative_to(ROOT)) == folder]
-    names = (name for path in files for name in imports(path) if name[0] in PACKAGES)
-    return {folder_of(name) for name in names} - {folder}
 
 
 def test_every_folder_has_its_place_in_the_order() -> None:
@@ -155,7 +125,7 @@ def test_the_order_has_no_way_back() -> None:
 
 @each_folder
 def test_a_folder_imports_what_its_row_allows_and_all_of_it(folder: str) -> None:
-    assert imported_folders(folder) == set(MAY_IMPORT.get(folder, "").split())
+    assert IMPORTED[folder] == set(MAY_IMPORT.get(folder, "").split())
 
 
 @pytest.mark.parametrize("package", ["devices", "broker"])
@@ -216,6 +186,11 @@ def file_of(name: tuple[str, ...]) -> Path | None:
         return None
     candidates = (ROOT.joinpath(*name[:length]).with_suffix(".py") for length in range(len(name), 1, -1))
     return next((path for path in candidates if path.is_file()), None)
+
+
+def test_the_picture_of_the_house_is_the_present_one() -> None:
+    """After a change of the folders or of what they import: `make docs`."""
+    assert PICTURE.read_text() == picture(IMPORTED)
 
 
 def test_the_installed_packages_are_the_folders() -> None:
