@@ -14,7 +14,7 @@ WITHOUT_TESTS = {
     "broker/cli/demo/tour.py",
     "broker/cli/demo/voice.py",
     "broker/cli/setup/doctor.py",
-    "broker/cli/setup/examining.py",
+    "broker/cli/setup/examination.py",
     "broker/cli/terminal/completion.py",
     "broker/cli/terminal/registry.py",
     "broker/cli/terminal/render.py",

@@ -1,7 +1,7 @@
 """`doctor`: examines one device and says what its `link` settings should be.
 
-Strategy: the command only; what it does is in `examining`, which needs the broker's libraries and is imported
-when the command runs.
+Strategy: the command only; what it does is in `examination`, which needs the libraries of the broker and is
+imported when the command runs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def doctor(
         plcmq doctor press-1 --tag batch_no
     """
     with reported(as_json):
-        from .examining import document, examine, print_advice, subject_of
+        from .examination import document, examine, print_advice, subject_of
 
         subject, probe = subject_of(device, tag, registry, config)
         address = load({"broker": broker}, os.environ, config).client.broker

@@ -12,12 +12,11 @@ from typing import Any
 
 from ....client import connect
 from ....client.aio.connection import AsyncConnection
-from ....client.protocol.errors import BrokerUnreachable, Code, PlcmqError
+from ....client.protocol.errors import BrokerUnreachable
 from ....devices.doctor.checks import Diagnosis, Doctor, Finding, Probe, Verdict, probe_of
 from ....devices.doctor.direct import DirectLine
-from ....devices.modbus.errors import ExceptionReply, LinkError, NoReply
+from ....devices.doctor.through_broker import BrokerLine
 from ....devices.model.devices import Device
-from ....devices.model.tags import Table
 from ..terminal import render
 from ..terminal.reporting import CommandFailed
 from .devices import find_device
@@ -97,57 +96,6 @@ async def _is_served(conn: AsyncConnection, device: Device) -> bool:
         hint = f"enable {device.name}, or stop the broker"
         raise CommandFailed("served_elsewhere", [problem + device.name], hint)
     return False
-
-
-class BrokerLine:
-    """Asks a device through the broker that serves it."""
-
-    is_own = False
-
-    def __init__(self, conn: AsyncConnection, device: Device) -> None:
-        self._conn = conn
-        self._device = device
-
-    async def connect(self) -> list[Finding]:
-        """What the device's host says of the connection."""
-        try:
-            status = await self._conn.status(self._device.id)
-        except PlcmqError as error:
-            return [Finding("tcp", Verdict.FAIL, error.message)]
-        state, reason = status["state"], status.get("reason") or ""
-        verdict = Verdict.FAIL if state == "down" else Verdict.OK
-        text = f"{self._device.endpoint} is {state}" + (f": {reason}" if reason else "")
-        return [Finding("tcp", verdict, text)]
-
-    async def read(self, table: Table, address: int, count: int) -> bytes:
-        """One raw read."""
-        result = await self._ask("read_raw", {"table": str(table), "address": address, "count": count})
-        if table.is_bits:
-            number = sum(int(bit) << place for place, bit in enumerate(result["bits"]))
-            return number.to_bytes((count + 7) // 8, "little")
-        return b"".join(int(register).to_bytes(2) for register in result["registers"])
-
-    async def identify(self) -> Mapping[str, str]:
-        """The identification."""
-        objects: Mapping[str, str] = (await self._ask("identify", {}))["objects"]
-        return objects
-
-    async def together(self, _table: Table, _address: int, _width: int, _window: int, /) -> str | None:
-        """Not tried: others use the connection, and its host tries it out by itself."""
-        return None
-
-    async def pause(self, seconds: float) -> None:
-        """The device's settings have the host do so."""
-
-    async def _ask(self, action: str, rqargs: dict[str, Any]) -> Mapping[str, Any]:
-        try:
-            result: Mapping[str, Any] = await self._conn.request(action, rqargs, device=self._device.id)
-        except PlcmqError as error:
-            if error.code is Code.DEVICE_ERROR and "exception" in error.details:
-                raise ExceptionReply(error.details.get("function", 0), error.details["exception"]) from error
-            kind = NoReply if error.code is Code.TIMEOUT else LinkError
-            raise kind(error.message) from error
-        return result
 
 
 def _print_finding(finding: Finding) -> None:
