@@ -77,7 +77,7 @@ MAY_IMPORT: dict[str, str] = {
         "broker/storage broker/service broker/cli/terminal"
     ),
     "broker/cli/setup": (
-        "client/protocol client/aio client devices/model devices/modbus devices/site/definitions "
+        "client/protocol client/aio client devices/model devices/site/definitions "
         "devices/site devices/doctor broker broker/cli/terminal"
     ),
     "broker/cli/calls": "client/protocol client/aio client broker broker/cli/terminal",
