@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from ..client.protocol.errors import Code, failure
 from ..devices.interface.requests import CompiledProfile
-from ..devices.model.devices import Device, Profile
+from ..devices.model.devices import DeviceDefinition, Profile
 from ..devices.site.compile import compile_device, compile_profile
-from ..devices.site.definitions.content import Form, Snapshot
+from ..devices.site.definitions.content import Definition, Snapshot
 from ..devices.site.definitions.diff import same
 from ..devices.site.definitions.problems import SiteError
 from ..devices.site.python_class import profile_form
@@ -30,7 +30,7 @@ class Kind:
         problem: why it is of no use to this broker; its devices stay, and say so.
     """
 
-    form: Form
+    form: Definition
     compiled: CompiledProfile
     problem: str = ""
 
@@ -39,8 +39,8 @@ class Kind:
 class Entry:
     """A device: its form as it is stored, compiled, and its kind."""
 
-    form: Form
-    device: Device
+    form: Definition
+    device: DeviceDefinition
     kind: Kind
 
     def same_definition(self, other: Entry) -> bool:
@@ -92,7 +92,7 @@ def build(snapshot: Snapshot, before: Catalogue) -> Catalogue:
     return Catalogue(snapshot.revision, kinds, devices, by_name, tuple(sorted(devices)))
 
 
-def _kind(name: str, form: Form, before: Catalogue) -> Kind:
+def _kind(name: str, form: Definition, before: Catalogue) -> Kind:
     known = before.kinds.get(name)
     if known is not None and same(known.form, form) and not known.problem:
         return known
@@ -103,7 +103,7 @@ def _kind(name: str, form: Form, before: Catalogue) -> Kind:
         return Kind(form, CompiledProfile(Profile(name, {})), str(error))
 
 
-def _entry(form: Form, kind: Kind, before: Catalogue) -> Entry:
+def _entry(form: Definition, kind: Kind, before: Catalogue) -> Entry:
     known = before.devices.get(form["id"])
     if known is not None and known.kind is kind and same(known.form, form):
         return known

@@ -44,7 +44,6 @@ WITHOUT_TESTS = {
     "devices/simulator/faults/watchdog.py",
     "devices/site/class_profile.py",
     "devices/site/definitions/declared.py",
-    "devices/site/definitions/names.py",
     "devices/site/definitions/problems.py",
     "devices/site/forms/values.py",
     "devices/site/rules/profile.py",

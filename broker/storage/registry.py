@@ -17,8 +17,8 @@ from peewee import Database, RawQuery
 
 from ...devices.planning.learned import Learned
 from ...devices.site.compile import compile_device
-from ...devices.site.definitions.content import Form, SiteContent, Snapshot
-from ...devices.site.definitions.diff import Change, Changes, Kind, compare, merge
+from ...devices.site.definitions.content import Definition, SiteContent, Snapshot
+from ...devices.site.definitions.diff import Changes, DefinitionChange, DefinitionKind, compare, merge
 from ...devices.site.definitions.problems import suggestion
 from .database import Connection, RegistryError
 from .migrations import MIGRATIONS, Migration
@@ -295,7 +295,7 @@ def _read(db: Database) -> Snapshot:
     )
 
 
-def _device(enabled: bool, text: str) -> Form:
+def _device(enabled: bool, text: str) -> Definition:
     device: dict[str, Any] = json.loads(text)
     if not enabled:
         device["enabled"] = False
@@ -305,27 +305,27 @@ def _device(enabled: bool, text: str) -> Form:
 def _carry_out(db: Database, changes: Changes, new: SiteContent) -> None:
     """Rows that change are deleted and inserted anew, so that two devices may swap their names."""
     gone = changes.changed + changes.removed
-    for keys in _portions(_keys(gone, Kind.PROFILE)):
+    for keys in _portions(_keys(gone, DefinitionKind.PROFILE)):
         ProfileRow.delete().where(ProfileRow.name.in_(keys)).execute(db)
-    for keys in _portions(_keys(gone, Kind.DEVICE)):
+    for keys in _portions(_keys(gone, DefinitionKind.DEVICE)):
         DeviceRow.delete().where(DeviceRow.id.in_(keys)).execute(db)
     fresh = changes.changed + changes.added
-    names, ids = set(_keys(fresh, Kind.PROFILE)), set(_keys(fresh, Kind.DEVICE))
+    names, ids = set(_keys(fresh, DefinitionKind.PROFILE)), set(_keys(fresh, DefinitionKind.DEVICE))
     profiles = [
         {"name": name, "definition": _json(form)} for name, form in new.profiles.items() if name in names
     ]
     for rows in _portions(profiles):
         ProfileRow.insert_many(rows).execute(db)
-    _forget_moved(db, new, set(_keys(gone, Kind.DEVICE)))
+    _forget_moved(db, new, set(_keys(gone, DefinitionKind.DEVICE)))
     for rows in _portions([_device_row(form) for form in new.devices if form["id"] in ids]):
         DeviceRow.insert_many(rows).execute(db)
 
 
-def _keys(changes: Iterable[Change], kind: Kind) -> list[str | int]:
+def _keys(changes: Iterable[DefinitionChange], kind: DefinitionKind) -> list[str | int]:
     return [change.key for change in changes if change.kind is kind]
 
 
-def _device_row(form: Form) -> dict[str, Any]:
+def _device_row(form: Definition) -> dict[str, Any]:
     definition = {key: value for key, value in form.items() if key != "enabled"}
     return {
         "id": form["id"],
@@ -335,7 +335,7 @@ def _device_row(form: Form) -> dict[str, Any]:
     }
 
 
-def _json(form: Form) -> str:
+def _json(form: Definition) -> str:
     return json.dumps(form, separators=(",", ":"), allow_nan=False)
 
 

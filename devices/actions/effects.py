@@ -42,7 +42,7 @@ class Resume:
 
     Attributes:
         told: what came of its last step, or the error to raise in it, wherever it is; None: nothing yet.
-        seconds: how long it may take; then, or when the action is interrupted, the answer is `Busy`.
+        seconds: how long it may take; then, or when the action is interrupted, the answer is `StillRunning`.
     """
 
     told: Mapping[str, Value] | PlcmqError | None
@@ -57,13 +57,13 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class Failed:
     """The action has ended with an error, which carries the true outcome."""
 
     error: PlcmqError
 
 
-Effect = ReadTags | WriteTags | Pause | Resume | Finished | Broken
+Effect = ReadTags | WriteTags | Pause | Resume | Finished | Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,11 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
+class StillRunning:
     """The code is not ready: it waits for something of its own, or works."""
 
 
-Said = NextStep | AtEnd | Returned | Raised | Busy
+Said = NextStep | AtEnd | Returned | Raised | StillRunning
 Answer = Mapping[str, Value] | PlcmqError | Said | None
 """What came of an effect: the values of `ReadTags`, None for writes and pauses, what the code `Said`, or the
 error that the effect raised."""

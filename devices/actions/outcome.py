@@ -53,7 +53,7 @@ class Unmet:
 
 
 @dataclass(slots=True)
-class Account:
+class RunOutcome:
     """What one run has done so far, and where it stands.
 
     Attributes:
@@ -97,7 +97,7 @@ class Account:
     def write_failed(self, values: Mapping[str, Value], error: PlcmqError) -> StepFailed:
         """A write that failed. Its error says what it changed, and perhaps which tags in `written`."""
         if error.outcome is Outcome.NOT_EXECUTED:
-            return self.by_cause(error)
+            return self.failure_from(error)
         self._note(error.outcome)
         written = error.details.get("written")
         if error.code is Code.VERIFY_FAILED:
@@ -105,10 +105,10 @@ class Account:
         elif isinstance(written, list):
             self.done += [{tag: value} for tag, value in values.items() if tag in written]
         if error.outcome is Outcome.EXECUTED and error.code is not Code.VERIFY_FAILED:
-            return StepFailed(self.by_cause(error).error, reached=True)
+            return StepFailed(self.failure_from(error).error, reached=True)
         return StepFailed(self.restated(error, {**self._details(), **error.details}), reached=True)
 
-    def by_cause(self, error: PlcmqError) -> StepFailed:
+    def failure_from(self, error: PlcmqError) -> StepFailed:
         """The failure of an effect that changed nothing itself."""
         if not self.is_clean:
             return self.failed(error.message, self.unmet, cause=error.to_map())
@@ -120,7 +120,7 @@ class Account:
         details = {**self._details(unmet), **details}
         return StepFailed(failure(Code.ACTION_FAILED, message, outcome=self.outcome, details=details))
 
-    def late(self, why: str = "") -> StepFailed:
+    def out_of_time(self, why: str = "") -> StepFailed:
         """No time is left: `expired` as long as nothing has been written."""
         if not why:
             why = "the time of `finally` ran out" if self.cleaning else "the caller's time ran out"
@@ -137,7 +137,7 @@ class Account:
         Only `cancelled` goes with every outcome; anything else that ends an action halfway is its cause.
         """
         if error.code is not Code.CANCELLED and not self.is_clean:
-            return self.by_cause(error)
+            return self.failure_from(error)
         return StepFailed(self.restated(error, {**self._details(), **error.details}))
 
     def restated(self, error: PlcmqError, details: Mapping[str, Any]) -> PlcmqError:
@@ -145,7 +145,7 @@ class Account:
         retryable = error.retryable and self.is_clean
         return failure(error.code, error.message, outcome=self.outcome, retryable=retryable, details=details)
 
-    def ending(
+    def final_error(
         self, first: PlcmqError | None, last: PlcmqError | None, result: Mapping[str, object]
     ) -> PlcmqError | None:
         """The error of the whole run: of its steps (first) and of its `finally` (last)."""

@@ -3,7 +3,7 @@
 Strategy: pure. An `ActionRun` is a script (a generator) that asks for one effect after the other: read these
 tags, write those, pause. The worker carries it out and says what came of it; the script goes on. It knows
 no clock (`now` comes in with every step) and no wire. How one step is done is in `performing`; what an error
-is called, and which outcome it carries, is kept in the run's `Account`.
+is called, and which outcome it carries, is kept in the run's `RunOutcome`.
 
 `finally` undoes what the steps may have done. It runs after success, and after a failure or a cancellation
 unless surely nothing has been written: to write then would turn `not_executed` into a lie. It has its own
@@ -29,8 +29,8 @@ from ..model.tags import Tag, Value
 from .effects import (
     Answer,
     AtEnd,
-    Broken,
     Effect,
+    Failed,
     Finished,
     NextStep,
     Pause,
@@ -40,15 +40,15 @@ from .effects import (
     Returned,
     WriteTags,
 )
-from .outcome import Account, StepFailed
+from .outcome import RunOutcome, StepFailed
 from .steps import FINALLY_TIME, RESOLUTION, Effects, Performer
 
 __all__ = [
     "FINALLY_TIME",
     "ActionRun",
     "Answer",
-    "Broken",
     "Effect",
+    "Failed",
     "Finished",
     "Pause",
     "ReadTags",
@@ -82,8 +82,8 @@ class ActionRun:
     ) -> None:
         self._action = action
         self._args = args
-        self._account = Account(action.name)
-        self._performer = Performer(self._account, args, deadline, {} if tags is None else tags)
+        self._outcome = RunOutcome(action.name)
+        self._performer = Performer(self._outcome, args, deadline, {} if tags is None else tags)
         self._result: Mapping[str, object] = self._performer.result
         self._first: PlcmqError | None = None  # of the steps
         self._last: PlcmqError | None = None  # of `finally`
@@ -92,7 +92,7 @@ class ActionRun:
         self._last_limit: float | None = None  # when the time of `finally` is up; None before a failure
         self._script = self._whole()
         self._started = False
-        self._end: Finished | Broken | None = None
+        self._end: Finished | Failed | None = None
 
     @property
     def limit(self) -> float:
@@ -105,12 +105,12 @@ class ActionRun:
     @property
     def outcome(self) -> Outcome:
         """What has happened at the device so far."""
-        return self._account.outcome
+        return self._outcome.outcome
 
     @property
     def done(self) -> list[dict[str, Value]]:
         """What has been written so far, one `{tag: value}` for each value, in order."""
-        return list(self._account.done)
+        return list(self._outcome.done)
 
     def step(self, now: float, answer: Answer = None) -> Effect:
         """What to do next.
@@ -122,7 +122,7 @@ class ActionRun:
                 true outcome, and may name in `details["written"]` the tags that were written nevertheless.
 
         Returns:
-            An effect to carry out; after `Finished` or `Broken` there is no other.
+            An effect to carry out; after `Finished` or `Failed` there is no other.
         """
         self._performer.now = now
         if self._end is None:
@@ -132,8 +132,8 @@ class ActionRun:
                 self._started = True
                 return next(self._script)
             except StopIteration:
-                error = self._account.ending(self._first, self._last, self._result)
-                self._end = Finished(self._result) if error is None else Broken(error)
+                error = self._outcome.final_error(self._first, self._last, self._result)
+                self._end = Finished(self._result) if error is None else Failed(error)
         return self._end
 
     def interrupt(self, error: PlcmqError) -> None:
@@ -152,9 +152,9 @@ class ActionRun:
                 yield from self._scripted()
         except StepFailed as failed:
             self._first = failed.error
-        if self._first is not None and self._account.is_clean:
+        if self._first is not None and self._outcome.is_clean:
             return
-        self._account.cleaning = True
+        self._outcome.cleaning = True
         self._performer.limit = self._last_limit or self._beyond()
         try:
             yield from self._performer.sequence((*self._action.finally_, *reversed(self._at_end)))
@@ -175,18 +175,18 @@ class ActionRun:
         """Performs what the code asks for, until it ends."""
         told: Mapping[str, Value] | PlcmqError | None = None
         performer = self._performer
-        self._account.next_step(PYTHON)
-        performer.go_on()
-        self._account.index = 0
+        self._outcome.next_step(PYTHON)
+        performer.check_limits()
+        self._outcome.index = 0
         while True:
-            self._account.next_step(PYTHON)
+            self._outcome.next_step(PYTHON)
             said = yield Resume(told, max(0.0, performer.limit - performer.now))
             told = None
             match said:
                 case NextStep(step):
                     told = yield from self._wanted(step)
                 case AtEnd(step):
-                    self._account.index -= 1
+                    self._outcome.index -= 1
                     self._at_end.append(step)
                     told = {}
                 case Returned(result):
@@ -196,13 +196,13 @@ class ActionRun:
                     self._raised(error)
                     return
                 case _:  # it is busy
-                    if self._account.cleaning and performer.limit - performer.now <= RESOLUTION:
+                    if self._outcome.cleaning and performer.limit - performer.now <= RESOLUTION:
                         return
                     told = self._overdue()
 
     def _wanted(self, step: Step) -> _Wanted:
         """Performs a step that the code wants; gives what it read, or the error to raise in the code."""
-        if self._first is not None and self._account.is_clean:
+        if self._first is not None and self._outcome.is_clean:
             return self._first
         try:
             if isinstance(step, Write | Pulse):
@@ -225,17 +225,17 @@ class ActionRun:
         """Code cannot be looked through for what it will expect to change, so it must have read it before."""
         if tag in self._noted:
             self._performer.before.setdefault(tag, self._noted[tag])
-        elif tag not in self._performer.before and not self._account.is_clean:
+        elif tag not in self._performer.before and not self._outcome.is_clean:
             why = f"nobody knows what {tag} was before the write: read it first, or write inside "
-            raise self._account.failed(f"{why}`async with self.expect_change({tag!r})`")
+            raise self._outcome.failed(f"{why}`async with self.expect_change({tag!r})`")
 
     def _overdue(self) -> PlcmqError | None:
         """What to tell code that does something of its own: to stop, if it was interrupted or is late."""
         try:
-            self._performer.go_on()
+            self._performer.check_limits()
         except StepFailed as failed:
             return self._failed(failed.error)
-        self._account.index -= 1
+        self._outcome.index -= 1
         return None
 
     def _failed(self, error: PlcmqError) -> PlcmqError:
@@ -244,8 +244,8 @@ class ActionRun:
             self._last = self._last or error
             return error
         self._first = error
-        self._account.cleaning = True
-        self._account.index = 0
+        self._outcome.cleaning = True
+        self._outcome.index = 0
         self._last_limit = self._beyond()
         share = AT_END_SHARE if self._at_end else 0.0
         self._performer.limit = self._last_limit - FINALLY_TIME * share
@@ -259,10 +259,10 @@ class ActionRun:
         if self._first is not None:
             if isinstance(error, Exception) and error is not self._last:
                 details = {**self._first.details, "exception": told}
-                self._first = self._account.restated(self._first, details)
+                self._first = self._outcome.restated(self._first, details)
             return
         why = ": ".join(part for part in told.values() if part)
-        failed = self._account.failed(why, exception=told).error
+        failed = self._outcome.failed(why, exception=told).error
         if isinstance(error, PlcmqError):
             with contextlib.suppress(TypeError):  # its details are whatever the code has put there
                 failed.details["cause"] = sendable(error.to_map())

@@ -22,7 +22,7 @@ from ...client.protocol.errors import PlcmqError
 from ..model.actions import Script, Step
 from ..model.plain import sendable
 from ..model.tags import Value
-from .effects import AtEnd, Busy, NextStep, Raised, Returned, Said
+from .effects import AtEnd, NextStep, Raised, Returned, Said, StillRunning
 
 LEAST: Final = 0.05  # seconds that code has to say what it wants next, also when the time is up
 
@@ -52,7 +52,7 @@ class ScriptThread:
         self._code = _Code(self)
 
     async def resume(self, told: Told | None, seconds: float) -> Said:
-        """Lets the code run on; what it says, or `Busy` after the time or an interruption.
+        """Lets the code run on; what it says, or `StillRunning` after the time or an interruption.
 
         Args:
             told: what came of its last step; an error is raised in it, wherever it is; None: nothing yet.
@@ -69,7 +69,7 @@ class ScriptThread:
                     await self._news.wait()
         self._news.clear()
         said, self._said = self._said, None
-        return said or Busy()
+        return said or StillRunning()
 
     def interrupt(self) -> None:
         """Ends the present wait in `resume`."""

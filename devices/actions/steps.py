@@ -15,7 +15,7 @@ from ..model.actions import ArgRef, Check, ExpectChange, Operand, Pulse, Read, S
 from ..model.comparison import matches
 from ..model.tags import Tag, Type, Value
 from .effects import Answer, Pause, ReadTags, Resume, WriteTags
-from .outcome import Account, StepFailed, Unmet
+from .outcome import RunOutcome, StepFailed, Unmet
 
 FINALLY_TIME: Final = 1.0  # seconds beyond the caller's deadline, for `finally` and for the end of a pulse
 RESOLUTION: Final = 1e-6  # seconds; what is nearer than this is now
@@ -38,7 +38,7 @@ class Performer:
     """Performs the steps of one run.
 
     Args:
-        account: what has been done, and where it stands.
+        outcome: what has been done, and where it stands.
         args: the caller's arguments.
         limit: until when a step may take, in the seconds of `now`.
         tags: the profile's tags.
@@ -51,9 +51,9 @@ class Performer:
     """
 
     def __init__(
-        self, account: Account, args: Mapping[str, Value], limit: float, tags: Mapping[str, Tag]
+        self, outcome: RunOutcome, args: Mapping[str, Value], limit: float, tags: Mapping[str, Tag]
     ) -> None:
-        self.account = account
+        self.outcome = outcome
         self.limit = limit
         self.now = 0.0
         self.result: dict[str, Value] = {}
@@ -66,9 +66,9 @@ class Performer:
         """Performs steps one after the other."""
         steps = tuple(steps)
         to_change = tuple(dict.fromkeys(step.tag for step in steps if isinstance(step, ExpectChange)))
-        self.account.index = 0
+        self.outcome.index = 0
         for step in steps:
-            self.account.next_step(_KINDS[type(step)])
+            self.outcome.next_step(_KINDS[type(step)])
             if to_change and isinstance(step, Write | Pulse):
                 yield from self._read(to_change, self.before)
                 to_change = ()
@@ -80,23 +80,23 @@ class Performer:
         Raises:
             StepFailed: it could not be done, or the action was interrupted.
         """
-        self.account.kind = _KINDS[type(step)]
+        self.outcome.kind = _KINDS[type(step)]
         yield from self._perform(step)
         self.stop_if_interrupted()
 
-    def go_on(self) -> None:
+    def check_limits(self) -> None:
         """Ends the step here if the action was interrupted or its time is up."""
         self.stop_if_interrupted()
         if self.limit - self.now <= RESOLUTION:
-            raise self.account.late()
+            raise self.outcome.out_of_time()
 
     def stop_if_interrupted(self) -> None:
         """Ends the step here if the action was interrupted; never while it cleans up."""
-        if self.interruption is not None and not self.account.cleaning:
-            raise self.account.interrupted(self.interruption)
+        if self.interruption is not None and not self.outcome.cleaning:
+            raise self.outcome.interrupted(self.interruption)
 
     def _perform(self, step: Step) -> Effects:
-        self.go_on()
+        self.check_limits()
         match step:
             case Check(conditions):
                 yield from self._check(conditions)
@@ -118,14 +118,14 @@ class Performer:
         yield from self._read(tuple(conditions), seen)
         unmet = self._first_unmet(conditions, seen)
         if unmet is not None:
-            raise self.account.failed(f"refused: {unmet}", unmet)
+            raise self.outcome.failed(f"refused: {unmet}", unmet)
 
     def _pulse(self, tag: str, duration: float) -> Effects:
         """True; and once that may have arrived, in any case false again."""
         known = self._tags.get(tag)
         on, off = (True, False) if known is None or known.type is Type.BOOL else (1, 0)
         if self.now + duration > self.limit:
-            raise self.account.late(f"no time is left for a pulse of {duration:g} s")
+            raise self.outcome.out_of_time(f"no time is left for a pulse of {duration:g} s")
         try:
             yield from self._write({tag: on})
         except StepFailed as failed:
@@ -150,7 +150,7 @@ class Performer:
                 value = self._value(operand)
                 if matches(seen[tag], value, self._tags.get(tag)):
                     unmet = Unmet(tag, {"not": value}, seen[tag])
-                    raise self.account.failed(f"`fail_if` came true: {unmet}", unmet)
+                    raise self.outcome.failed(f"`fail_if` came true: {unmet}", unmet)
             return self._first_unmet(step.conditions, seen)
 
         yield from self._until(look, (*step.conditions, *step.fail_if), step.timeout, step.poll)
@@ -181,22 +181,22 @@ class Performer:
         seen: dict[str, Value] = {}
         while True:
             yield from self._read(wanted, seen)
-            unmet = self.account.unmet = look(seen)
+            unmet = self.outcome.unmet = look(seen)
             if unmet is None:
                 return
             if end - self.now <= RESOLUTION:
-                raise self.account.failed(f"{unmet}, after {timeout:g} s", unmet)
+                raise self.outcome.failed(f"{unmet}, after {timeout:g} s", unmet)
             yield from self._pause_until(min(self.now + poll, end))
 
     def _read(self, tags: tuple[str, ...], into: dict[str, Value]) -> Effects:
         """Reads tags into a map; what the answer does not have is None."""
-        self.go_on()
+        self.check_limits()
         if not tags:
             return
         answer = yield ReadTags(tags)
         self.stop_if_interrupted()
         if isinstance(answer, PlcmqError):
-            raise self.account.by_cause(answer)
+            raise self.outcome.failure_from(answer)
         known = answer if isinstance(answer, Mapping) else {}
         into.update({tag: known.get(tag) for tag in tags})
 
@@ -205,19 +205,19 @@ class Performer:
         if late:
             self.limit = max(limit, self.now + FINALLY_TIME)
         else:
-            self.go_on()
+            self.check_limits()
         answer = yield WriteTags(values)
         self.limit = limit
         if isinstance(answer, PlcmqError):
-            raise self.account.write_failed(values, answer)
-        self.account.wrote(values)
+            raise self.outcome.write_failed(values, answer)
+        self.outcome.wrote(values)
 
     def _pause_until(self, end: float) -> Effects:
         for _ in range(2):  # an interruption cuts a pause short once
-            self.go_on()
+            self.check_limits()
             if end - self.now > RESOLUTION:
                 yield Pause(min(end, self.limit) - self.now)
-        self.go_on()
+        self.check_limits()
 
     def _value(self, operand: Operand) -> Value:
         return self._args[operand.name] if isinstance(operand, ArgRef) else operand

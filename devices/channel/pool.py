@@ -11,21 +11,23 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 
-from ..model.devices import Device, Endpoint, State
+from ..model.devices import DeviceDefinition, Endpoint, State
 from .channel import Channel, channel_settings
 
 
 class Channels:
     """Opens and closes channels as devices join and leave."""
 
-    def __init__(self, on_state: Callable[[Device, State, str], None], permitted: Callable[[], bool]) -> None:
+    def __init__(
+        self, on_state: Callable[[DeviceDefinition, State, str], None], permitted: Callable[[], bool]
+    ) -> None:
         self._on_state = on_state
         self._permitted = permitted
         self._channels: dict[Endpoint, Channel] = {}
-        self._devices: dict[Endpoint, dict[int, Device]] = defaultdict(dict)
+        self._devices: dict[Endpoint, dict[int, DeviceDefinition]] = defaultdict(dict)
         self._locks: dict[Endpoint, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def join(self, device: Device) -> Channel:
+    async def join(self, device: DeviceDefinition) -> Channel:
         """The channel of a device, which is new there or defined anew."""
         endpoint = device.endpoint
         async with self._locks[endpoint]:
@@ -43,7 +45,7 @@ class Channels:
                 await channel.reconfigure(settings)
             return channel
 
-    async def leave(self, device: Device) -> None:
+    async def leave(self, device: DeviceDefinition) -> None:
         """Takes a device from its endpoint; the last one closes the socket."""
         endpoint = device.endpoint
         async with self._locks[endpoint]:

@@ -18,7 +18,7 @@ from ...client.protocol.errors import PlcmqError
 from ..modbus.errors import ExceptionReply, LinkError
 from ..modbus.pdu import ADDRESSES, MAX_READ_REGISTERS
 from ..model.codec import TagCodec
-from ..model.devices import Device, Profile
+from ..model.devices import DeviceDefinition, Profile
 from ..model.tags import Order, Table, Tag
 from ..site.definitions.presets import PRESETS
 
@@ -132,7 +132,9 @@ class Doctor:
         tell: is given each finding as it is made.
     """
 
-    def __init__(self, device: Device, probe: Probe, line: Line, tell: Callable[[Finding], None]) -> None:
+    def __init__(
+        self, device: DeviceDefinition, probe: Probe, line: Line, tell: Callable[[Finding], None]
+    ) -> None:
         self._device = device
         self._probe = probe
         self._line = line

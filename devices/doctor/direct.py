@@ -16,7 +16,7 @@ from typing import Self
 from ..channel.trial import Mixed, try_together
 from ..modbus.identification import Identification
 from ..modbus.pdu import Transaction, read
-from ..model.devices import Device
+from ..model.devices import DeviceDefinition
 from ..model.tags import Table
 from ..transport.link import Link, LinkError
 from ..transport.tcp import explain
@@ -28,7 +28,7 @@ class DirectLine:
 
     is_own = True
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: DeviceDefinition) -> None:
         self._device = device
         self._link: Link | None = None
 

@@ -18,12 +18,12 @@ from typing import Final
 from ...client.protocol.errors import Code, PlcmqError, failure
 from ..channel.pool import Channels
 from ..interface.requests import CompiledProfile
-from ..model.devices import Device, Endpoint, State
+from ..model.devices import DeviceDefinition, Endpoint, State
 from ..planning.learned import Learned
 from ..planning.reads import Hole
 from ..protocol.messages import DeviceState, Done, FromHost, Job, Release, Released, Serve
 from ..site.compile import compile_device, compile_profile
-from ..site.definitions.content import Form
+from ..site.definitions.content import Definition
 from ..site.definitions.diff import same
 from ..worker.errors import expired, leaving
 from ..worker.lock import DeviceLock
@@ -31,7 +31,7 @@ from ..worker.worker import Worker
 
 EXPIRY_INTERVAL: Final = 0.05  # seconds between two looks for jobs whose time is up
 
-Definition = tuple[Form, Form]  # the device's, its profile's
+DefinitionPair = tuple[Definition, Definition]  # the device's, its profile's
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +55,8 @@ class DeviceHost:
         self._send = send
         self._channels = Channels(self._on_state, permitted)
         self._workers: dict[int, Worker] = {}
-        self._wanted: dict[int, Definition] = {}
-        self._present: dict[int, Definition] = {}
+        self._wanted: dict[int, DefinitionPair] = {}
+        self._present: dict[int, DefinitionPair] = {}
         self._unfit: dict[int, str] = {}  # devices that cannot be served as they are defined, and why
         self._states: dict[int, DeviceState] = {}  # as they were told last
         self._learned: dict[int, Learned] = {}
@@ -65,7 +65,7 @@ class DeviceHost:
         self._changing: dict[int, asyncio.Task[None]] = {}
         self._building = asyncio.Lock()  # one device after the other, and in between the loop serves others
         self._held: dict[int, list[Job]] = {}  # jobs for a device that is being set up
-        self._kinds: dict[str, tuple[Form, CompiledProfile]] = {}
+        self._kinds: dict[str, tuple[Definition, CompiledProfile]] = {}
         self._busy: set[int] = set()  # devices that may have jobs
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -173,7 +173,7 @@ class DeviceHost:
         if new is not None:
             await self._start(*new)
 
-    async def _start(self, device: Device, kind: CompiledProfile) -> None:
+    async def _start(self, device: DeviceDefinition, kind: CompiledProfile) -> None:
         channel = await self._channels.join(device)
         known, learn = self._known(device), partial(self._learn, device)
         lock = self._locks.setdefault(device.id, DeviceLock(device.name))
@@ -207,7 +207,9 @@ class DeviceHost:
                 self._busy.add(job.device)
                 worker.submit_again(job)
 
-    def _compiled(self, device_id: int, definition: Definition) -> tuple[Device, CompiledProfile] | None:
+    def _compiled(
+        self, device_id: int, definition: DefinitionPair
+    ) -> tuple[DeviceDefinition, CompiledProfile] | None:
         """The definition, ready for use; None if it is of no use, which is told and logged."""
         self._unfit.pop(device_id, None)
         try:
@@ -222,7 +224,7 @@ class DeviceHost:
         self._unfit[device_id] = str(error)
         self._note_state(device_id, State.DOWN, f"cannot be served: {error}")
 
-    def _kind(self, name: str, form: Form) -> CompiledProfile:
+    def _kind(self, name: str, form: Definition) -> CompiledProfile:
         known = self._kinds.get(name)
         if known is None or not same(known[0], form):
             known = self._kinds[name] = (form, CompiledProfile(compile_profile(name, form)))
@@ -240,20 +242,20 @@ class DeviceHost:
         if known.holes - (told.holes if told else frozenset()):
             self._send(known)
 
-    def _known(self, device: Device) -> Learned:
+    def _known(self, device: DeviceDefinition) -> Learned:
         """What is known of a device where it is now."""
         fresh = Learned(device.id, device.place)
         known = self._learned.get(device.id, fresh)
         self._learned[device.id] = known = known if known.place == device.place else fresh
         return known
 
-    def _learn(self, device: Device, holes: frozenset[Hole]) -> None:
+    def _learn(self, device: DeviceDefinition, holes: frozenset[Hole]) -> None:
         known = self._learned[device.id]
         if known.place == device.place:
             self._learned[device.id] = replace(known, holes=known.holes | holes)
             self._send(replace(known, holes=holes))
 
-    def _on_state(self, device: Device, state: State, reason: str) -> None:
+    def _on_state(self, device: DeviceDefinition, state: State, reason: str) -> None:
         self._note_state(device.id, state, reason)
 
     def _note_state(self, device_id: int, state: State, reason: str) -> None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.codec import value_schema
-from ..model.devices import Device
+from ..model.devices import DeviceDefinition
 from ..model.tags import Tag
 from .requests import BUILT_IN, CompiledProfile
 
 
-def describe(device: Device, kind: CompiledProfile) -> dict[str, Any]:
+def describe(device: DeviceDefinition, compiled: CompiledProfile) -> dict[str, Any]:
     """The description of a device, with JSON Schemas of tags' values and of actions' arguments."""
-    profile = kind.profile
+    profile = compiled.profile
     return {
         "device": {"id": device.id, "name": device.name, "description": device.description},
         "profile": profile.name,
         "description": profile.description,
         "tags": {name: _tag(tag) for name, tag in profile.tags.items()},
-        "actions": {name: _action(kind, name) for name in profile.actions},
+        "actions": {name: _action(compiled, name) for name in profile.actions},
         "built_in": list(BUILT_IN),
     }
 
@@ -41,6 +41,6 @@ def _tag(tag: Tag) -> dict[str, Any]:
     return told | {name: value for name, value in optional.items() if value is not None}
 
 
-def _action(kind: CompiledProfile, name: str) -> dict[str, Any]:
-    arguments = kind.arguments[name]
+def _action(compiled: CompiledProfile, name: str) -> dict[str, Any]:
+    arguments = compiled.arguments[name]
     return {"description": arguments.action.description, "schema": arguments.schema()}

@@ -70,13 +70,13 @@ class CompiledProfile:
         return arguments.fit(rqargs)
 
 
-def _fit_read(kind: CompiledProfile, rqargs: Args) -> Args:
+def _fit_read(profile: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs, "tags", "max_age")
     max_age = _number(rqargs, "max_age") if "max_age" in rqargs else 0.0
-    return {"tags": _tags(kind, rqargs), "max_age": max_age}
+    return {"tags": _tags(profile, rqargs), "max_age": max_age}
 
 
-def _tags(kind: CompiledProfile, rqargs: Args) -> list[str]:
+def _tags(profile: CompiledProfile, rqargs: Args) -> list[str]:
     tags = rqargs.get("tags")
     names = [tags] if isinstance(tags, str) else tags
     if not isinstance(names, list) or not names:
@@ -84,20 +84,20 @@ def _tags(kind: CompiledProfile, rqargs: Args) -> list[str]:
     for index, name in enumerate(names):
         if not isinstance(name, str):
             raise bad_args(f"tags.{index}", "must be a tag's name")
-        if name not in kind.codecs:
-            raise _unknown_tag(kind, name)
+        if name not in profile.codecs:
+            raise _unknown_tag(profile, name)
     return names
 
 
-def _fit_write(kind: CompiledProfile, rqargs: Args) -> Args:
+def _fit_write(profile: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs, "values", "verify")
     values = rqargs.get("values")
     if not isinstance(values, dict) or not values:
         raise bad_args("values", "must be a map of tag to value, not empty")
     for name, value in values.items():
-        codec = kind.codecs.get(name)
+        codec = profile.codecs.get(name)
         if codec is None:
-            raise _unknown_tag(kind, name)
+            raise _unknown_tag(profile, name)
         check_writable(codec, value)
     return {"values": values, "verify": _flag(rqargs, "verify")}
 
@@ -116,7 +116,7 @@ def check_writable(codec: TagCodec, value: Any) -> None:
         codec.masks(value)
 
 
-def _fit_watch(kind: CompiledProfile, rqargs: Args) -> Args:
+def _fit_watch(profile: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs, "tags", "interval", "deadband", "ttl", "watch")
     if "watch" in rqargs:
         return {"watch": _text(rqargs, "watch")}
@@ -124,22 +124,22 @@ def _fit_watch(kind: CompiledProfile, rqargs: Args) -> Args:
     if not isinstance(deadband, dict):
         raise bad_args("deadband", "must be a map of tag to number")
     for name in deadband:
-        if name not in kind.codecs:
-            raise _unknown_tag(kind, name)
+        if name not in profile.codecs:
+            raise _unknown_tag(profile, name)
     return {
-        "tags": _tags(kind, rqargs),
+        "tags": _tags(profile, rqargs),
         "interval": _number(rqargs, "interval", default=1.0, low=MIN_INTERVAL, high=MAX_INTERVAL),
         "ttl": _number(rqargs, "ttl", default=DEFAULT_TTL, low=1.0, high=MAX_INTERVAL),
         "deadband": {name: _number(deadband, name, path=f"deadband.{name}") for name in deadband},
     }
 
 
-def _fit_unwatch(_kind: CompiledProfile, rqargs: Args) -> Args:
+def _fit_unwatch(_profile: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs, "watch")
     return {"watch": _text(rqargs, "watch")}
 
 
-def _fit_read_raw(_kind: CompiledProfile, rqargs: Args) -> Args:
+def _fit_read_raw(_profile: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs, "table", "address", "count")
     table = _table(rqargs)
     count = integer(rqargs, "count", 1, _RAW_READ_LIMIT[table.is_bits], default=1)
@@ -147,7 +147,7 @@ def _fit_read_raw(_kind: CompiledProfile, rqargs: Args) -> Args:
     return {"table": table.value, "address": address, "count": count}
 
 
-def _fit_write_raw(_kind: CompiledProfile, rqargs: Args) -> Args:
+def _fit_write_raw(_profile: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs, "table", "address", "values")
     table = _table(rqargs)
     if not table.is_writable:
@@ -170,17 +170,17 @@ def _fits_raw(value: Any, table: Table) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0xFFFF
 
 
-def _fit_lock(_kind: CompiledProfile, rqargs: Args) -> Args:
+def _fit_lock(_profile: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs, "ttl")
     return {"ttl": _number(rqargs, "ttl", default=DEFAULT_LOCK, low=MIN_LOCK, high=MAX_LOCK)}
 
 
-def _fit_unlock(_kind: CompiledProfile, rqargs: Args) -> Args:
+def _fit_unlock(_profile: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs, "force")
     return {"force": _flag(rqargs, "force")}
 
 
-def _fit_nothing(_kind: CompiledProfile, rqargs: Args) -> Args:
+def _fit_nothing(_profile: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs)
     return {}
 
@@ -205,8 +205,8 @@ def bad_args(path: str, message: str) -> PlcmqError:
     return failure(Code.BAD_ARGS, f"rqargs.{path} {message}", details={"path": f"rqargs.{path}"})
 
 
-def _unknown_tag(kind: CompiledProfile, name: str) -> PlcmqError:
-    message = f"{kind.profile.name} has no tag {name!r}"
+def _unknown_tag(profile: CompiledProfile, name: str) -> PlcmqError:
+    message = f"{profile.profile.name} has no tag {name!r}"
     return failure(Code.UNKNOWN_TAG, message, details={"tag": name})
 
 

@@ -15,7 +15,7 @@ from .actions import (
     Wait,
     Write,
 )
-from .devices import Device, Endpoint, LinkSettings, Profile, Site, State
+from .devices import DeviceDefinition, Endpoint, LinkSettings, Profile, Site, State
 from .tags import Access, Order, Scalar, Table, Tag, Type, Value, Verify
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "ArgRef",
     "Check",
     "Conductor",
-    "Device",
+    "DeviceDefinition",
     "Endpoint",
     "ExpectChange",
     "LinkSettings",

@@ -46,7 +46,7 @@ class LinkSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class DeviceDefinition:
     """One device: a unit behind an endpoint, and what kind it is."""
 
     id: int
@@ -86,7 +86,7 @@ class Site:
     """Everything that a site file or a registry holds."""
 
     profiles: Mapping[str, Profile] = field(default_factory=dict)
-    devices: tuple[Device, ...] = ()
+    devices: tuple[DeviceDefinition, ...] = ()
 
 
 class State(StrEnum):

@@ -15,7 +15,7 @@ from typing import Any, Final
 from ...client.protocol.errors import PlcmqError
 from ..model.devices import State
 from ..planning.learned import Learned
-from ..site.definitions.content import Form
+from ..site.definitions.content import Definition
 
 LETTING_GO: Final = 3.0
 """Seconds that a host takes at most to close a device's socket, once it knows that it must."""
@@ -70,8 +70,8 @@ class DeviceState:
 class Serve:
     """Devices that the host shall serve from now on; what it serves unchanged stays untouched."""
 
-    profiles: dict[str, Form]  # by name, of the devices below
-    devices: list[Form]
+    profiles: dict[str, Definition]  # by name, of the devices below
+    devices: list[Definition]
     learned: list[Learned] = field(default_factory=list)  # of those of which something is known
 
 

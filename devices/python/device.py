@@ -37,8 +37,8 @@ __all__ = ["Change", "Device", "Tag", "action"]
 
 _MARK: Final = "__plcmq_action__"
 
-Code = TypeVar("Code", bound=Callable[..., Coroutine[Any, Any, Any]])
-Conditions = Mapping[str, Any]
+Decorated = TypeVar("Decorated", bound=Callable[..., Coroutine[Any, Any, Any]])
+TagValues = Mapping[str, Any]
 
 
 @dataclass(eq=False)
@@ -83,7 +83,7 @@ class Tag:
         }
 
 
-def action(code: Code) -> Code:
+def action(code: Decorated) -> Decorated:
     """Makes a coroutine of a `Device` one of its actions.
 
     Its parameters are the action's arguments: their types and defaults become their JSON Schema, the first
@@ -118,7 +118,7 @@ class Device:
         self.__conductor = conductor
         self.__tags = tags
 
-    async def check(self, conditions: Conditions | None = None, /, **more: object) -> None:
+    async def check(self, conditions: TagValues | None = None, /, **more: object) -> None:
         """Goes on only if every tag has its value now.
 
         Raises:
@@ -126,7 +126,7 @@ class Device:
         """
         await self.__perform(model.Check(self.__conditions(conditions, more)))
 
-    async def write(self, values: Conditions | None = None, /, **more: object) -> None:
+    async def write(self, values: TagValues | None = None, /, **more: object) -> None:
         """Writes the tags in the order given.
 
         Raises:
@@ -148,12 +148,12 @@ class Device:
 
     async def wait(
         self,
-        conditions: Conditions | None = None,
+        conditions: TagValues | None = None,
         /,
         *,
         timeout: float = 5.0,
         poll: float = 0.1,
-        fail_if: Conditions | None = None,
+        fail_if: TagValues | None = None,
         **more: object,
     ) -> None:
         """Polls until every tag has its value.
@@ -204,7 +204,7 @@ class Device:
         step = model.ExpectChange(self.__known(tag), float(timeout), float(poll))
         return Change(step, self.__perform)
 
-    async def at_end(self, values: Conditions | None = None, /, **more: object) -> None:
+    async def at_end(self, values: TagValues | None = None, /, **more: object) -> None:
         """Has tags written at the action's end, whatever happens until then; the last call's come first.
 
         It is what `finally` is in a site file. Unlike a `finally` block it also works where a cancellation or
@@ -227,13 +227,13 @@ class Device:
             raise ValueError(f'tag {name!r} is only read: it has no `access="rw"`')
         return name
 
-    def __write(self, values: Conditions | None, more: Conditions) -> model.Write:
+    def __write(self, values: TagValues | None, more: TagValues) -> model.Write:
         wanted = {**(values or {}), **more}
         if not wanted:
             raise ValueError("name at least one tag and its value")
         return model.Write({self.__writable(tag): _plain(value) for tag, value in wanted.items()})
 
-    def __conditions(self, conditions: Conditions | None, more: Conditions) -> dict[str, model.Operand]:
+    def __conditions(self, conditions: TagValues | None, more: TagValues) -> dict[str, model.Operand]:
         wanted = {**(conditions or {}), **more}
         if not wanted:
             raise ValueError("name at least one tag and the value that it shall have")

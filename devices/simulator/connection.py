@@ -19,7 +19,7 @@ from time import monotonic
 from typing import cast
 
 from ..transport.mbap import Framer, FramingError, frame
-from .endpoint import Endpoint
+from .endpoint import SimulatedEndpoint
 from .evidence import Ending
 from .faults.base import Close, Exchange, Peer
 
@@ -27,7 +27,7 @@ LINGER_NONE = Struct("ii").pack(1, 0)  # closing sends a reset
 PIECE_GAP = 0.002  # seconds between pieces that shall not travel in one segment
 
 
-class Connection(asyncio.Protocol):
+class PlcConnection(asyncio.Protocol):
     """Serves one master.
 
     Args:
@@ -39,7 +39,9 @@ class Connection(asyncio.Protocol):
         gone: done when the connection is over.
     """
 
-    def __init__(self, endpoint: Endpoint, peer: Peer, on_gone: Callable[[Connection], None]) -> None:
+    def __init__(
+        self, endpoint: SimulatedEndpoint, peer: Peer, on_gone: Callable[[PlcConnection], None]
+    ) -> None:
         self.peer = peer
         self._endpoint = endpoint
         self._evidence = endpoint.evidence

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from .evidence import Evidence
 from .faults.base import Exchange, Fault
 from .registers.functions import NO_RESPONSE, exception, execute
-from .registers.memory import Change, Unit
+from .registers.memory import MemoryChange, Unit
 
 
-class Endpoint:
+class SimulatedEndpoint:
     """The inside of a simulated PLC.
 
     Attributes:
@@ -33,7 +33,7 @@ class Endpoint:
         self.evidence = Evidence()
         self.serving = False
         self.faults: list[Fault] = []
-        self.observers: list[Callable[[Unit, Change, float], None]] = []
+        self.observers: list[Callable[[Unit, MemoryChange, float], None]] = []
 
     def unit(self, number: int) -> Unit | None:
         """The unit that a request with this unit id is for."""
@@ -94,7 +94,7 @@ class Endpoint:
         self.evidence.exceptions[self.unit_missing] += 1
         return exception(pdu[0], self.unit_missing)
 
-    def _changed(self, unit: Unit, change: Change, now: float) -> None:
+    def _changed(self, unit: Unit, change: MemoryChange, now: float) -> None:
         self.evidence.accepted(unit.number, change)
         for observer in self.observers:
             observer(unit, change, now)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .registers.functions import READS
-from .registers.memory import Change
+from .registers.memory import MemoryChange
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | int | float | str | bool | None
 """What a report is made of."""
@@ -95,7 +95,7 @@ class Evidence:
         if self.shortest_gap is None or seconds < self.shortest_gap:
             self.shortest_gap = seconds
 
-    def accepted(self, unit: int, change: Change) -> None:
+    def accepted(self, unit: int, change: MemoryChange) -> None:
         """A write was carried out."""
         self.writes += 1
         self.written[f"{unit}/{change.table}:{change.address}"] += 1

@@ -36,7 +36,7 @@ class AnyValue:
 
 
 @dataclass(slots=True)
-class Stage:
+class HandshakeStage:
     """What becomes true together.
 
     Attributes:
@@ -65,7 +65,7 @@ class Handshake:
     action: str
     trigger: str
     value: Value | AnyValue
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[HandshakeStage] = field(default_factory=list)
     guarded: bool = False
     clears: bool = False
     given: dict[str, Value] = field(default_factory=dict)
@@ -168,9 +168,9 @@ def _of_action(profile: Profile, action: Action) -> Iterator[Handshake]:
         elif current is None:
             continue
         elif isinstance(step, Wait):
-            current.stages.append(Stage(_resolved(step.conditions, sources)))
+            current.stages.append(HandshakeStage(_resolved(step.conditions, sources)))
         elif isinstance(step, ExpectChange):
-            current.stages.append(Stage(counters=[step.tag]))
+            current.stages.append(HandshakeStage(counters=[step.tag]))
         elif isinstance(step, Read) and current.stages:
             counters = current.stages[0].counters
             results = (tag for tag in step.tags if tag not in seen and tag not in counters)

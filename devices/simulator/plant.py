@@ -21,9 +21,9 @@ from ..model.comparison import matches
 from ..model.devices import Profile
 from ..model.layout import RANGES
 from ..model.tags import Tag, Type, Value
-from .handshake import AnyValue, Copy, Handshake, Stage, at_rest, handshakes
+from .handshake import AnyValue, Copy, Handshake, HandshakeStage, at_rest, handshakes
 from .living import Life, lives
-from .registers.memory import Change, Unit, pack
+from .registers.memory import MemoryChange, Unit, pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Plant:
         self._lives.pop(name, None)
         self._put(name, value)
 
-    def written(self, change: Change, now: float) -> None:
+    def written(self, change: MemoryChange, now: float) -> None:
         """A master has written something: a trigger may be in it."""
         for name in self._triggers:
             codec = self._codecs[name]
@@ -143,7 +143,7 @@ class Plant:
         most = max((len(handshake.given) for handshake in found), default=0)
         return [handshake for handshake in found if len(handshake.given) == most]
 
-    def _differs(self, codec: TagCodec, change: Change) -> bool:
+    def _differs(self, codec: TagCodec, change: MemoryChange) -> bool:
         if codec.tag.type is not Type.BOOL:
             return True
         step = 1 if change.table.is_bits else 2
@@ -164,7 +164,7 @@ class Plant:
         for i, stage in enumerate(handshake.stages):
             self._later(now + (i + 1) * self.pace.reaction, partial(self._reach, play, stage))
 
-    def _reach(self, play: _Play, stage: Stage, now: float) -> None:
+    def _reach(self, play: _Play, stage: HandshakeStage, now: float) -> None:
         """A stage of a handshake comes true."""
         if play.over:
             return

@@ -20,17 +20,16 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from ..model.codec import codecs
-from ..model.devices import Endpoint as Address
-from ..model.devices import Profile
+from ..model.devices import Endpoint, Profile
 from ..model.tags import Table, Value
-from .endpoint import Endpoint
+from .endpoint import SimulatedEndpoint
 from .evidence import Evidence
 from .faults.base import Close, Fault
 from .faults.pace import Delay
 from .faults.slots import Full, SlotLimit
 from .plant import Pace, Plant
-from .registers.memory import Change, Unit
-from .server import Server
+from .registers.memory import MemoryChange, Unit
+from .server import ModbusServer
 
 AnyFault = TypeVar("AnyFault", bound=Fault)
 
@@ -67,12 +66,12 @@ class SimulatedPlc:
         overflow: Full = Full.RESET,
         pace: Pace | None = None,
     ) -> None:
-        self.endpoint = Endpoint()
+        self.endpoint = SimulatedEndpoint()
         self.plants: dict[str, Plant] = {}
         self._host, self._port = host, port
         self._pace = pace
         self._strokes: dict[tuple[int, Table, int], list[tuple[str, int | None]]] = {}
-        self._server: Server | None = None
+        self._server: ModbusServer | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self.endpoint.observers.append(self._written)
         self._first = self.add_unit(unit, profile, name)
@@ -118,7 +117,7 @@ class SimulatedPlc:
         Raises:
             OSError: the port is taken or not allowed.
         """
-        self._server = Server(self.endpoint, self._host, self._port)
+        self._server = ModbusServer(self.endpoint, self._host, self._port)
         self._port = self._server.port
         for plant in self.plants.values():
             plant.begin(monotonic())
@@ -144,9 +143,9 @@ class SimulatedPlc:
         return self._port
 
     @property
-    def address(self) -> Address:
+    def address(self) -> Endpoint:
         """Host and port."""
-        return Address(self._host, self._port)
+        return Endpoint(self._host, self._port)
 
     @property
     def unit(self) -> Unit:
@@ -206,19 +205,19 @@ class SimulatedPlc:
             if self._server is not None:
                 self.remove(fault)
 
-    def _running(self) -> Server:
+    def _running(self) -> ModbusServer:
         if self._server is None:
             raise RuntimeError("the simulated PLC is not running: use `async with`")
         return self._server
 
-    def _written(self, unit: Unit, change: Change, now: float) -> None:
+    def _written(self, unit: Unit, change: MemoryChange, now: float) -> None:
         self._count_strokes(unit, change)
         for plant in self.plants.values():
             if plant.unit is unit:
                 plant.written(change, now)
         self._arm()
 
-    def _count_strokes(self, unit: Unit, change: Change) -> None:
+    def _count_strokes(self, unit: Unit, change: MemoryChange) -> None:
         step = 1 if change.table.is_bits else 2
         touched: dict[str, bool] = {}  # by tag: whether it rose from zero
         for i in range(change.count):

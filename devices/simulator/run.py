@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from ..model.devices import Site
-from .faults.script import Entry, load_script
+from .faults.script import FaultEntry, load_script
 from .plc import SimulatedPlc
 from .site import LIVELY, Served, SimulatedSite, rewrite
 
@@ -70,7 +70,7 @@ def write_rewritten(simulated: SimulatedSite, source: Path, path: Path) -> None:
     path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8")
 
 
-async def _play_until(stop: asyncio.Event, simulated: SimulatedSite, script: Sequence[Entry]) -> None:
+async def _play_until(stop: asyncio.Event, simulated: SimulatedSite, script: Sequence[FaultEntry]) -> None:
     named = simulated.named()
     tasks: list[asyncio.Task[None]] = []
     for entry in script:
@@ -84,7 +84,7 @@ async def _play_until(stop: asyncio.Event, simulated: SimulatedSite, script: Seq
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def play(entry: Entry, name: str, plc: SimulatedPlc) -> None:
+async def play(entry: FaultEntry, name: str, plc: SimulatedPlc) -> None:
     """Plays one line of a fault script on one PLC, until it is over or cancelled."""
     loop = asyncio.get_running_loop()
     begin = loop.time() + entry.at

@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from .connection import LINGER_NONE, Connection
-from .endpoint import Endpoint
+from .connection import LINGER_NONE, PlcConnection
+from .endpoint import SimulatedEndpoint
 from .evidence import Ending
 from .faults.base import Admission, Close, Fault, Peer, Scene
 
 CLOSE_TIME = 1.0  # seconds that a connection has for its orderly end
 
 
-class Server:
+class ModbusServer:
     """Serves an endpoint on one TCP port of the running event loop.
 
     Attributes:
@@ -32,10 +32,10 @@ class Server:
         connections: those that are open.
     """
 
-    def __init__(self, endpoint: Endpoint, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, endpoint: SimulatedEndpoint, host: str = "127.0.0.1", port: int = 0) -> None:
         self.endpoint = endpoint
         self.host, self.port = host, port
-        self.connections: list[Connection] = []
+        self.connections: list[PlcConnection] = []
         endpoint.serving = True
         self._loop = asyncio.get_running_loop()
         self._plugged = False
@@ -186,20 +186,20 @@ class Server:
 
     def _admitted(self, arrived: socket.socket, peer: Peer) -> None:
         arrived.setblocking(False)
-        connection = Connection(self.endpoint, peer, self._gone)
+        connection = PlcConnection(self.endpoint, peer, self._gone)
         self.connections.append(connection)
         task = self._loop.create_task(self._attach(connection, arrived))
         self._attaching.add(task)
         task.add_done_callback(self._attaching.discard)
 
-    async def _attach(self, connection: Connection, arrived: socket.socket) -> None:
+    async def _attach(self, connection: PlcConnection, arrived: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(lambda: connection, arrived)
         except OSError as exc:
             arrived.close()
             connection.connection_lost(exc)
 
-    def _gone(self, connection: Connection) -> None:
+    def _gone(self, connection: PlcConnection) -> None:
         self.connections.remove(connection)
         with self._scene() as scene:
             for fault in self.endpoint.faults:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from ..model.devices import Endpoint as Address
-from ..model.devices import Site
+from ..model.devices import Endpoint, Site
 from .evidence import Json
 from .plant import Pace
 from .plc import SimulatedPlc
@@ -27,8 +26,8 @@ LIVELY = Pace(reaction=0.1, batch=3.0, tick=0.25)
 class Served:
     """One endpoint that is served: where its devices say it is, where it is, and which they are."""
 
-    original: Address
-    address: Address
+    original: Endpoint
+    address: Endpoint
     devices: tuple[str, ...]
 
 
@@ -49,13 +48,13 @@ class SimulatedSite:
     """
 
     def __init__(self, site: Site, *, pace: Pace = LIVELY, delay: float = 0.0) -> None:
-        self.plcs: dict[Address, SimulatedPlc] = {}
+        self.plcs: dict[Endpoint, SimulatedPlc] = {}
         self._site = site
-        self._by_place: dict[Address, SimulatedPlc] = {}  # localhost and 127.0.0.1 are one
+        self._by_place: dict[Endpoint, SimulatedPlc] = {}  # localhost and 127.0.0.1 are one
         self._by_device: dict[str, SimulatedPlc] = {}
         for device in site.devices:
             host = loopback(device.host)
-            place = Address(host or device.host, device.port)
+            place = Endpoint(host or device.host, device.port)
             profile = site.profiles[device.profile]
             plc = self._by_place.get(place)
             if plc is None:
@@ -129,7 +128,7 @@ class SimulatedSite:
             for plc in self._by_place.values()
         ]
 
-    def rewritten(self) -> dict[int, Address]:
+    def rewritten(self) -> dict[int, Endpoint]:
         """Where each device is now, by its id."""
         return {device.id: self._by_device[device.name].address for device in self._site.devices}
 
@@ -163,7 +162,7 @@ def loopback(host: str) -> str | None:
 Document = Mapping[str, object]
 
 
-def rewrite(document: Document, places: Mapping[int, Address]) -> dict[str, object]:
+def rewrite(document: Document, places: Mapping[int, Endpoint]) -> dict[str, object]:
     """A site file's data with the hosts and ports of its devices replaced.
 
     Args:

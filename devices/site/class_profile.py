@@ -22,7 +22,7 @@ from .forms.schema import canonical
 from .forms.structure import ActionParts, ProfileParts, read_forms
 from .rules.profile import check_profile
 
-Code = Callable[..., Coroutine[object, object, object]]
+ActionCode = Callable[..., Coroutine[object, object, object]]
 
 
 def class_profile(device: type[Device], path: str) -> Profile:
@@ -88,8 +88,8 @@ class _ClassReader:
         self._problems += [Problem((*self._path, *problem.path[2:]), problem.message) for problem in problems]
         return site.profiles[name]
 
-    def _codes(self) -> dict[str, Code]:
-        codes: dict[str, Code] = {}
+    def _codes(self) -> dict[str, ActionCode]:
+        codes: dict[str, ActionCode] = {}
         for name, code in _attributes(self._device, object):
             if not is_action(code):
                 continue
@@ -100,7 +100,7 @@ class _ClassReader:
                 self._refuse(("actions", name), "must be a coroutine: `async def`")
         return codes
 
-    def _schemas(self, name: str, code: Code) -> dict[str, object]:
+    def _schemas(self, name: str, code: ActionCode) -> dict[str, object]:
         try:
             return dict(argument_schemas(code))
         except BadSignature as error:
@@ -126,7 +126,7 @@ def _maps(args: Mapping[str, object]) -> list[tuple[str, Mapping[str, Any]]]:
     return [(name, schema) for name, schema in args.items() if isinstance(schema, Mapping)]
 
 
-def _script(device: type[Device], code: Code, tags: Mapping[str, TagModel]) -> Script:
+def _script(device: type[Device], code: ActionCode, tags: Mapping[str, TagModel]) -> Script:
     convert = converters(code)
 
     def script(conductor: Conductor, args: Mapping[str, Value]) -> Coroutine[object, object, object]:

@@ -12,8 +12,8 @@ import dataclasses
 import functools
 from typing import Any
 
-from ..model.devices import Device, LinkSettings, Profile, Site
-from .definitions.content import Form, SiteContent
+from ..model.devices import DeviceDefinition, LinkSettings, Profile, Site
+from .definitions.content import Definition, SiteContent
 from .definitions.declared import declared_profile
 from .definitions.presets import preset_settings
 from .definitions.problems import Path, Problem, SiteError
@@ -30,7 +30,7 @@ def compile_site(content: SiteContent) -> Site:
     """
     problems: list[Problem] = []
     profiles: dict[str, Profile] = {}
-    devices: list[Device] = []
+    devices: list[DeviceDefinition] = []
     for name, form in content.profiles.items():
         try:
             profiles[name] = compile_profile(name, form)
@@ -49,7 +49,7 @@ def compile_site(content: SiteContent) -> Site:
     return Site(profiles, tuple(devices))
 
 
-def compile_profile(name: str, form: Form) -> Profile:
+def compile_profile(name: str, form: Definition) -> Profile:
     """The model of one profile: a declared one, or `{"python": "module:Class"}` for a class.
 
     Raises:
@@ -63,14 +63,14 @@ def compile_profile(name: str, form: Form) -> Profile:
         raise _misfit(("profiles", name), error) from error
 
 
-def compile_device(form: Form) -> Device:
+def compile_device(form: Definition) -> DeviceDefinition:
     """The model of one device.
 
     Raises:
         SiteError: the definition does not fit.
     """
     try:
-        return Device(
+        return DeviceDefinition(
             id=form["id"],
             name=form["name"],
             host=form["host"],
@@ -85,7 +85,7 @@ def compile_device(form: Form) -> Device:
         raise _misfit(("devices", str(form.get("name", form.get("id", "?")))), error) from error
 
 
-def _link(form: Form) -> LinkSettings:
+def _link(form: Definition) -> LinkSettings:
     return _cached_link(tuple((key, tuple(v) if isinstance(v, list) else v) for key, v in form.items()))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .definitions.content import Form
+from .definitions.content import Definition
 from .load import parse_site
 
 _FOLDER: Final = Path(__file__).parent.parent / "library"
@@ -28,7 +28,7 @@ class LibraryProfile:
 
     name: str
     text: str
-    form: Form
+    form: Definition
 
     @property
     def description(self) -> str:

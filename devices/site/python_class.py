@@ -17,8 +17,7 @@ from types import ModuleType
 
 from ..model.devices import Profile
 from ..python.device import Device
-from .definitions.content import Form
-from .definitions.names import is_python_class
+from .definitions.content import Definition, is_python_class
 from .definitions.problems import Problem, SiteError, suggestion
 
 ENTRY_POINTS = "plcmq.profiles"
@@ -33,7 +32,7 @@ def entry_points_of_profiles() -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
 
 
-def python_form(profile: str) -> Form | None:
+def python_form(profile: str) -> Definition | None:
     """The definition of a device's profile if it names a class, by itself or through an entry point.
 
     Args:
@@ -43,7 +42,7 @@ def python_form(profile: str) -> Form | None:
     return None if path is None else {"python": path}
 
 
-def profile_form(profile: str, declared: Mapping[str, Form]) -> Form:
+def profile_form(profile: str, declared: Mapping[str, Definition]) -> Definition:
     """The definition of a device's profile: a declared one of that name, or else a class.
 
     Args:

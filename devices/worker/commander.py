@@ -21,10 +21,10 @@ from typing import Any, Final
 from uuid import uuid4
 
 from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
-from ..actions.run import ActionRun, Answer, Broken, Effect, Finished, Pause, ReadTags, Resume, WriteTags
+from ..actions.run import ActionRun, Answer, Effect, Failed, Finished, Pause, ReadTags, Resume, WriteTags
 from ..actions.script_thread import ScriptThread
 from ..interface.requests import CompiledProfile
-from ..model.devices import Device
+from ..model.devices import DeviceDefinition
 from ..model.tags import Table
 from ..protocol.messages import Done, Job
 from .errors import busy, cancelled, expired, fault
@@ -44,8 +44,8 @@ class Commander:
 
     def __init__(
         self,
-        device: Device,
-        kind: CompiledProfile,
+        device: DeviceDefinition,
+        profile: CompiledProfile,
         reader: Reader,
         writer: Writer,
         lock: DeviceLock,
@@ -53,7 +53,7 @@ class Commander:
         clock: Callable[[], float],
     ) -> None:
         self._device = device
-        self._profile = kind.profile
+        self._profile = profile.profile
         self._reader = reader
         self._writer = writer
         self._finish = finish
@@ -195,7 +195,7 @@ class Commander:
             match effect:
                 case Finished(result):
                     return result
-                case Broken(error):
+                case Failed(error):
                     raise error
                 case _:
                     answer = await self._do(effect, run.limit)

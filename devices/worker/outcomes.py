@@ -11,7 +11,7 @@ from typing import Final
 
 from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
 from ..modbus.errors import BadReply, Down, ExceptionReply, LinkError, NoReply, TooLate
-from ..model.devices import Device
+from ..model.devices import DeviceDefinition
 from .errors import expired
 
 EXCEPTION_NAMES: Final = {
@@ -35,7 +35,7 @@ GATEWAY_NO_ANSWER: Final = 11
 LEAST_WAIT: Final = 0.1  # seconds: what `retry_after` says while a try is under way
 
 
-def as_error(device: Device, error: LinkError | ExceptionReply, *, is_write: bool) -> PlcmqError:
+def as_error(device: DeviceDefinition, error: LinkError | ExceptionReply, *, is_write: bool) -> PlcmqError:
     """The protocol's error for what happened to one transaction with this device.
 
     Args:
@@ -69,7 +69,7 @@ def _next_try(seconds: float) -> str:
     return f"next try in {seconds:.0f} s" if seconds >= 1 else f"next try in {seconds:.1f} s"
 
 
-def _unanswered(device: Device, error: NoReply | BadReply, *, is_write: bool) -> PlcmqError:
+def _unanswered(device: DeviceDefinition, error: NoReply | BadReply, *, is_write: bool) -> PlcmqError:
     if isinstance(error, BadReply):
         what = f"{device.name}: the answer from {device.endpoint} does not fit: {error.reason}"
     elif error.timed_out:
@@ -83,7 +83,7 @@ def _unanswered(device: Device, error: NoReply | BadReply, *, is_write: bool) ->
     )
 
 
-def _refused(device: Device, reply: ExceptionReply, *, is_write: bool) -> PlcmqError:
+def _refused(device: DeviceDefinition, reply: ExceptionReply, *, is_write: bool) -> PlcmqError:
     code = reply.code
     name = EXCEPTION_NAMES.get(code, f"exception_{code}")
     unknown = is_write and code not in REFUSED

@@ -20,7 +20,7 @@ from ..channel.channel import Channel, Turn
 from ..channel.turns import Lane
 from ..modbus.identification import Identification
 from ..modbus.pdu import ExceptionReply, Transaction, read
-from ..model.devices import Device
+from ..model.devices import DeviceDefinition
 from ..model.tags import Table
 from ..protocol.messages import Done, Job
 from ..transport.link import LinkError
@@ -50,7 +50,7 @@ class RawReader:
 
     def __init__(
         self,
-        device: Device,
+        device: DeviceDefinition,
         channel: Channel,
         finish: Callable[[Done], None],
         clock: Callable[[], float],

@@ -21,7 +21,7 @@ from ..channel.channel import Channel
 from ..channel.turns import Lane
 from ..interface.requests import CompiledProfile
 from ..modbus.pdu import ExceptionReply, read
-from ..model.devices import Device
+from ..model.devices import DeviceDefinition
 from ..model.tags import Value
 from ..planning.block import Block
 from ..planning.holes import HoleHunt
@@ -61,8 +61,8 @@ class Reader:
 
     def __init__(
         self,
-        device: Device,
-        kind: CompiledProfile,
+        device: DeviceDefinition,
+        profile: CompiledProfile,
         channel: Channel,
         finish: Callable[[Done], None],
         clock: Callable[[], float],
@@ -74,7 +74,7 @@ class Reader:
         self.holes: set[Hole] = set(holes)
         self._learn = learn
         self._device = device
-        self._kind = kind
+        self._profile = profile
         self._channel = channel
         self._finish = finish
         self._clock = clock
@@ -158,7 +158,7 @@ class Reader:
         if plan is None:
             if len(self._plans) >= PLAN_CACHE:
                 self._plans.clear()
-            plan = self._plans[tags] = self._new_plan([self._kind.wants[name] for name in tags])
+            plan = self._plans[tags] = self._new_plan([self._profile.wants[name] for name in tags])
         return plan
 
     def know(self, holes: Iterable[Hole]) -> None:
@@ -178,7 +178,7 @@ class Reader:
         return Plan([self._block(span) for span in spans], refused)
 
     def _block(self, span: Span) -> Block:
-        return Block(span, self._kind.codecs)
+        return Block(span, self._profile.codecs)
 
     def _unreadable(self, want: Want, why: str) -> PlcmqError:
         link, message = self._device.link, f"{self._device.name}: {want.name} cannot be read: {why}"

@@ -18,12 +18,12 @@ from ..model.tags import Value
 
 _NOTHING: Final = object()  # equal to no value
 
-Content = dict[str, Any]
+EventContent = dict[str, Any]
 """What an event says: `values`, `age`, `errors` and `overruns` where there are any; or `ended`."""
 
 
 @dataclass(slots=True, eq=False)
-class Watch:
+class Subscription:
     """One watcher's wish."""
 
     id: str
@@ -43,18 +43,18 @@ class Watch:
 class Poll:
     """A read for some watches."""
 
-    watches: list[Watch]
+    watches: list[Subscription]
     tags: list[str]
     max_age: float = 0.0  # seconds that a value may be old
 
 
-class Watches:
+class Subscriptions:
     """All watches of one device."""
 
     def __init__(self, phase: float = 0.0) -> None:
         """`phase`: seconds by which the polls come later than whole multiples of their intervals."""
         self._phase = phase
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, Subscription] = {}
         self._due: dict[float, float] = {}  # by interval: when its next poll is due
 
     def __len__(self) -> int:
@@ -64,26 +64,26 @@ class Watches:
         """A new watch; returns the poll for its first event, which is content with recent values."""
         interval, ttl = args["interval"], args["ttl"]
         tags = tuple(dict.fromkeys(args["tags"]))
-        watch = Watch(watch_id, tags, interval, ttl, now + ttl, args["deadband"], polling=True)
+        watch = Subscription(watch_id, tags, interval, ttl, now + ttl, args["deadband"], polling=True)
         self._watches[watch_id] = watch
         self._due.setdefault(interval, _next(interval, now, self._phase))
         return Poll([watch], list(tags), max_age=interval)
 
-    def renew(self, watch_id: str, now: float) -> Watch | None:
+    def renew(self, watch_id: str, now: float) -> Subscription | None:
         """Lets a watch live for its time again; none if there is no such watch (any more)."""
         watch = self._watches.get(watch_id)
         if watch is not None:
             watch.until = now + watch.ttl
         return watch
 
-    def remove(self, watch_id: str) -> Watch | None:
+    def remove(self, watch_id: str) -> Subscription | None:
         """Ends a watch."""
         watch = self._watches.pop(watch_id, None)
         if watch is not None and not any(w.interval == watch.interval for w in self._watches.values()):
             del self._due[watch.interval]
         return watch
 
-    def end_all(self) -> list[Watch]:
+    def end_all(self) -> list[Subscription]:
         """Ends all watches."""
         ended = list(self._watches.values())
         self._watches.clear()
@@ -96,7 +96,7 @@ class Watches:
             return None
         return min(*self._due.values(), min(watch.until for watch in self._watches.values()))
 
-    def expired(self, now: float) -> list[Watch]:
+    def expired(self, now: float) -> list[Subscription]:
         """Ends the watches that were not renewed in time."""
         return [
             watch for watch in list(self._watches.values()) if watch.until <= now and self.remove(watch.id)
@@ -133,7 +133,7 @@ class Watches:
 
     def answered(
         self, poll: Poll, result: Mapping[str, Any] | None, error: PlcmqError | None
-    ) -> list[tuple[Watch, Content]]:
+    ) -> list[tuple[Subscription, EventContent]]:
         """What each watch gets to hear of a poll's result, or of the error that all its tags had."""
         found = result or {}
         values: Mapping[str, Value] = found.get("values", {})
@@ -153,8 +153,8 @@ class Watches:
 
 
 def _news(
-    watch: Watch, values: Mapping[str, Value], ages: Mapping[str, float], errors: Mapping[str, Any]
-) -> Content | None:
+    watch: Subscription, values: Mapping[str, Value], ages: Mapping[str, float], errors: Mapping[str, Any]
+) -> EventContent | None:
     told, deadband = watch.told, watch.deadband
     before = told.get
     changed: dict[str, Value] = {}
@@ -163,7 +163,7 @@ def _news(
     # A value that is not itself is no number, and stays so without being news.
     doubtful = [tag for tag, value in changed.items() if value != value or tag in deadband]
     for tag in doubtful:
-        if tag in told and _is_no_news(told[tag], changed[tag], deadband.get(tag, 0.0)):
+        if tag in told and _within_deadband(told[tag], changed[tag], deadband.get(tag, 0.0)):
             del changed[tag]
     if changed:  # `changed` is told, and kept as what was told: nobody changes it from here on
         watch.told = changed if len(changed) == len(watch.tags) else {**told, **changed}
@@ -172,7 +172,7 @@ def _news(
         return None
     if ages.keys() != changed.keys():
         ages = {tag: ages[tag] for tag in changed if tag in ages}
-    content: Content = {"values": changed, "age": ages}
+    content: EventContent = {"values": changed, "age": ages}
     if failed:
         content["errors"] = failed
     if watch.overruns:
@@ -181,14 +181,14 @@ def _news(
     return content
 
 
-def _is_no_news(old: Value, new: Value, deadband: float) -> bool:
-    """Whether a value that is not equal to what was told is not worth telling all the same."""
+def _within_deadband(old: Value, new: Value, deadband: float) -> bool:
+    """Whether the change is too small to report."""
     if not (isinstance(new, float | int) and isinstance(old, float | int)):
         return False
     return (new != new and old != old) or abs(new - old) <= deadband
 
 
-def _failures(watch: Watch, values: Mapping[str, Value], errors: Mapping[str, Any]) -> dict[str, Any]:
+def _failures(watch: Subscription, values: Mapping[str, Value], errors: Mapping[str, Any]) -> dict[str, Any]:
     """The errors that are new; notes which tags fail."""
     failed: dict[str, Any] = {}
     told = watch.told = dict(watch.told)

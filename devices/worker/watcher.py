@@ -1,6 +1,6 @@
 """The watching part of a worker: polls for all watchers of a device and tells each what has changed.
 
-Strategy: one timer. `Watches` says what is due; the polls go to the device's `Reader` as reads like any
+Strategy: one timer. `Subscriptions` says what is due; the polls go to the device's `Reader` as reads like any
 others, so they merge with what else is read, and no watcher has a task of its own. A poll is a job with a
 negative number, by which the worker knows whose it is.
 """
@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..interface.requests import bad_args
-from ..model.devices import Device
+from ..model.devices import DeviceDefinition
 from ..protocol.messages import Done, Event, Job
 from .errors import busy
-from .subscriptions import Content, Poll, Watch, Watches
+from .subscriptions import EventContent, Poll, Subscription, Subscriptions
 
 LIMIT: Final = 1000  # watches of one device
 PATIENCE: Final = 5.0  # transaction timeouts that a poll may take
@@ -30,7 +30,7 @@ class Watcher:
 
     def __init__(
         self,
-        device: Device,
+        device: DeviceDefinition,
         read: Callable[[Job], None],
         finish: Callable[[Done], None],
         emit: Callable[[Event], None],
@@ -42,7 +42,7 @@ class Watcher:
         self._finish = finish
         self._emit = emit
         self._clock = clock
-        self._watches = Watches(phase=int(device.id * GOLDEN % 1 * PHASES) * PHASE_STEP)
+        self._watches = Subscriptions(phase=int(device.id * GOLDEN % 1 * PHASES) * PHASE_STEP)
         self._polls: dict[int, Poll] = {}  # under way, by job id
         self._last_poll = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -115,9 +115,9 @@ class Watcher:
             delay = max(0.0, wake_at - self._clock()) + TIMER_STEP
             self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
 
-    def _end(self, watches: list[Watch], reason: str) -> None:
+    def _end(self, watches: list[Subscription], reason: str) -> None:
         for watch in watches:
             self._tell(watch, {"ended": reason})
 
-    def _tell(self, watch: Watch, content: Content) -> None:
+    def _tell(self, watch: Subscription, content: EventContent) -> None:
         self._emit(Event(watch.id, content))

@@ -15,7 +15,7 @@ from typing import Any
 from ...client.protocol.errors import PlcmqError
 from ..channel.channel import Channel
 from ..interface.requests import CompiledProfile
-from ..model.devices import Device
+from ..model.devices import DeviceDefinition
 from ..planning.reads import Hole
 from ..protocol.messages import CANCEL, Done, Event, Job
 from .commander import Commander
@@ -36,8 +36,8 @@ class Worker:
 
     def __init__(
         self,
-        device: Device,
-        kind: CompiledProfile,
+        device: DeviceDefinition,
+        profile: CompiledProfile,
         channel: Channel,
         lock: DeviceLock,
         send: Callable[[Done | Event], None],
@@ -47,15 +47,15 @@ class Worker:
     ) -> None:
         """`lock` outlives the worker; `holes` are known already, and `learn` is told of new ones."""
         self.device = device
-        self._kind = kind
+        self._profile = profile
         self._channel = channel
         self._lock = lock
         self._send = send
         self._clock = clock
-        self._reader = Reader(device, kind, channel, self._finish, clock, holes, learn)
+        self._reader = Reader(device, profile, channel, self._finish, clock, holes, learn)
         self._raw = RawReader(device, channel, self._finish, clock)
-        writer = Writer(device, kind, channel, self._reader, clock)
-        self._commander = Commander(device, kind, self._reader, writer, lock, self._finish, clock)
+        writer = Writer(device, profile, channel, self._reader, clock)
+        self._commander = Commander(device, profile, self._reader, writer, lock, self._finish, clock)
         self._watcher = Watcher(device, self._reader.submit, self._finish, send, clock)
         self._finished = 0
         self._failed = 0
@@ -88,7 +88,7 @@ class Worker:
         """Takes a job that may have been checked against an earlier definition of the device."""
         try:
             if job.action != CANCEL:
-                job.args = self._kind.fit(job.action, job.args)
+                job.args = self._profile.fit(job.action, job.args)
         except PlcmqError as error:
             self._finish(Done(job.id, error=error))
         else:

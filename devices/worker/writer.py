@@ -24,7 +24,7 @@ from ..modbus import pdu as modbus
 from ..modbus.pdu import ExceptionReply, Transaction
 from ..model.codec import TagCodec
 from ..model.comparison import matches
-from ..model.devices import Device
+from ..model.devices import DeviceDefinition
 from ..model.tags import Table, Value, Verify
 from ..planning.writes import WriteItem, WriteSpan, plan_writes
 from ..transport.link import LinkError
@@ -88,15 +88,15 @@ class Writer:
 
     def __init__(
         self,
-        device: Device,
-        kind: CompiledProfile,
+        device: DeviceDefinition,
+        profile: CompiledProfile,
         channel: Channel,
         reader: Reader,
         clock: Callable[[], float],
     ) -> None:
         self.progress = Progress()
         self._device = device
-        self._codecs = kind.codecs
+        self._codecs = profile.codecs
         self._channel = channel
         self._reader = reader
         self._clock = clock

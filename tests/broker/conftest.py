@@ -22,7 +22,7 @@ from plcmq.broker.service.server import Server
 from plcmq.client.protocol.messages import Limits
 from plcmq.client.protocol.sockets import ZmqContext, bind_router, bound_endpoint, new_context
 from plcmq.devices.interface.requests import CompiledProfile
-from plcmq.devices.model.devices import Device, Profile
+from plcmq.devices.model.devices import DeviceDefinition, Profile
 from plcmq.devices.model.tags import Table, Tag, Type
 from plcmq.devices.protocol.messages import Hello, Welcome
 from plcmq.devices.protocol.wire import pack, unpack
@@ -66,7 +66,7 @@ def new_database(server: str) -> str:
 
 
 KIND = Kind({"form": 1}, CompiledProfile(Profile("press", {"temp": Tag("temp", Table.INPUT, 0, Type.INT16)})))
-ENTRY = Entry({"id": 1, "profile": "press"}, Device(1, "press-1", "10.0.0.1", "press"), KIND)
+ENTRY = Entry({"id": 1, "profile": "press"}, DeviceDefinition(1, "press-1", "10.0.0.1", "press"), KIND)
 CATALOGUE = Catalogue(1, {"press": KIND}, {1: ENTRY}, {"press-1": ENTRY}, (1,))
 
 

@@ -15,7 +15,7 @@ from plcmq.client.protocol.errors import PlcmqError
 from plcmq.devices.channel.channel import Channel
 from plcmq.devices.interface.requests import CompiledProfile
 from plcmq.devices.model.actions import Action
-from plcmq.devices.model.devices import Device, Endpoint, LinkSettings, Profile
+from plcmq.devices.model.devices import DeviceDefinition, Endpoint, LinkSettings, Profile
 from plcmq.devices.model.tags import Access, Table, Tag, Type, Verify
 from plcmq.devices.protocol.messages import CANCEL, Done, Job
 from plcmq.devices.simulator.plc import SimulatedPlc
@@ -193,7 +193,7 @@ class Bench:
     """The worker of one device, over a real channel, and how its jobs ended."""
 
     plc: SimulatedPlc
-    device: Device
+    device: DeviceDefinition
     kind: CompiledProfile
     channel: Channel
     ends: dict[int, list[Done]] = field(default_factory=dict)
@@ -278,7 +278,7 @@ async def start_bench() -> AsyncIterator[StartBench]:
             if plc is None:
                 plc = await stack.enter_async_context(SimulatedPlc(delay=delay))
             settings = LinkSettings(**link)
-            device = Device(7, "press-7", plc.host, "press", plc.port, link=settings)
+            device = DeviceDefinition(7, "press-7", plc.host, "press", plc.port, link=settings)
             kind = CompiledProfile(Profile("press", tags, {action.name: action for action in actions}))
             channel = Channel(plc.address, settings)
             channel.register(device.id, device.unit)

@@ -26,7 +26,7 @@ from plcmq.devices.simulator.faults.base import Exchange, Fault
 from plcmq.devices.simulator.faults.pace import Delay, InFlight, MinGap, WarmUp
 from plcmq.devices.simulator.faults.watchdog import OutputWatchdog
 from plcmq.devices.simulator.plc import SimulatedPlc
-from plcmq.devices.simulator.registers.memory import Change, Unit
+from plcmq.devices.simulator.registers.memory import MemoryChange, Unit
 from plcmq.devices.site.compile import compile_site
 from plcmq.devices.site.definitions.content import SiteContent
 from plcmq.devices.site.load import load_site
@@ -70,7 +70,7 @@ class Ledger:
     def observe(self, plc: SimulatedPlc, devices: dict[int, int]) -> None:
         """Counts from now on."""
 
-        def written(unit: Unit, change: Change, _now: float) -> None:
+        def written(unit: Unit, change: MemoryChange, _now: float) -> None:
             if change.table is Table.HOLDING and change.address in (STROKE_SET, STROKE_NO):
                 number = int.from_bytes(change.after)
                 (self.begun if change.address == STROKE_SET else self.done)[number] += 1

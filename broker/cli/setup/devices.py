@@ -15,7 +15,7 @@ import typer
 
 from ....client import get_conn
 from ....client.protocol.errors import BrokerUnreachable, PlcmqError
-from ....devices.model.devices import Device
+from ....devices.model.devices import DeviceDefinition
 from ...config import load
 from ..terminal import render
 from ..terminal.arguments import device_of
@@ -38,7 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="List, show, enable, disable, relearn, unlock and remove devices.",
 )
-Form = Mapping[str, Any]
+Row = Mapping[str, Any]
 
 
 @app.command("list")
@@ -235,7 +235,7 @@ def _set_enabled(
 _WORDS = {True: "enabled", False: "disabled"}
 
 
-def find_device(forms: Iterable[Form], device: str) -> Form:
+def find_device(forms: Iterable[Row], device: str) -> Row:
     """The definition of the device with this name or id.
 
     Raises:
@@ -250,7 +250,7 @@ def find_device(forms: Iterable[Form], device: str) -> Form:
     raise CommandFailed("unknown_device", [f"there is no device {device!r} in the registry"], hint)
 
 
-def _row(device: Device, live: Mapping[int, Form], why_not: str) -> dict[str, Any]:
+def _row(device: DeviceDefinition, live: Mapping[int, Row], why_not: str) -> dict[str, Any]:
     """A device as the broker's `devices` tells it; where the broker does not, the state is `unknown`."""
     told = live.get(device.id)
     if told is not None and told["name"] == device.name:
@@ -269,10 +269,10 @@ def _row(device: Device, live: Mapping[int, Form], why_not: str) -> dict[str, An
     }
 
 
-def _live(broker: str | None, config: Path | None) -> tuple[dict[int, Form], str]:
+def _live(broker: str | None, config: Path | None) -> tuple[dict[int, Row], str]:
     """What a running broker tells of its devices, by id; or why it does not."""
     settings = load({"broker": broker}, os.environ, config)
-    told: dict[int, Form] = {}
+    told: dict[int, Row] = {}
     try:
         with get_conn(settings.client.broker, timeout=PATIENCE, connect_timeout=PATIENCE) as conn:
             while True:

@@ -16,7 +16,7 @@ from ....client.protocol.errors import BrokerUnreachable
 from ....devices.doctor.checks import Diagnosis, Doctor, Finding, Probe, Verdict, probe_of
 from ....devices.doctor.direct import DirectLine
 from ....devices.doctor.through_broker import BrokerLine
-from ....devices.model.devices import Device
+from ....devices.model.devices import DeviceDefinition
 from ..terminal import render
 from ..terminal.reporting import CommandFailed
 from .devices import find_device
@@ -28,7 +28,7 @@ STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
 
 def subject_of(
     device: str, tag: str | None, registry: str | None, config: Path | None
-) -> tuple[Device, Probe]:
+) -> tuple[DeviceDefinition, Probe]:
     """The device as the registry has it, and where to read.
 
     Raises:
@@ -50,7 +50,9 @@ def subject_of(
         raise CommandFailed("unknown_tag", [f"{form['name']} has no tag {tag!r}{hint}"]) from None
 
 
-async def examine(device: Device, probe: Probe, address: str, as_json: bool) -> tuple[str, Diagnosis]:
+async def examine(
+    device: DeviceDefinition, probe: Probe, address: str, as_json: bool
+) -> tuple[str, Diagnosis]:
     """By which way, and what was found."""
     tell = (lambda _finding: None) if as_json else _print_finding
     conn = connect(address, connect_timeout=PATIENCE)
@@ -75,7 +77,7 @@ async def _answers(conn: AsyncConnection) -> bool:
     return True
 
 
-async def _is_served(conn: AsyncConnection, device: Device) -> bool:
+async def _is_served(conn: AsyncConnection, device: DeviceDefinition) -> bool:
     """Whether the broker has the device.
 
     Raises:
@@ -114,7 +116,7 @@ def print_advice(found: Diagnosis) -> None:
         render.print_line(f"  link: {{preset: {found.preset}}}  (looks like one)")
 
 
-def document(device: Device, through: str, found: Diagnosis) -> dict[str, Any]:
+def document(device: DeviceDefinition, through: str, found: Diagnosis) -> dict[str, Any]:
     """The whole examination, for machines."""
     return {
         "device": device.name,

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from ..registers.functions import exception
-from ..registers.memory import Change, Unit
+from ..registers.memory import MemoryChange, Unit
 
 
 class Close(StrEnum):
@@ -73,7 +73,7 @@ class Exchange:
     close: Close | None = None  # after the reply, or instead of it
 
     executed_at: float | None = None
-    change: Change | None = None  # what the execution wrote
+    change: MemoryChange | None = None  # what the execution wrote
     frames: list[bytes] = field(default_factory=list)  # what is sent, each piece in a segment of its own
 
     @property

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ...model.tags import Table
 from ..registers.functions import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, READS, spans
-from ..registers.memory import Change, Unit
+from ..registers.memory import MemoryChange, Unit
 from .base import Exchange, Fault, RequestFault, Scene
 
 
@@ -160,7 +160,7 @@ class SelfReset(AreaFault):
 
     name: ClassVar[str] = "self_reset"
     after_seconds: float = 0.0
-    _due: list[tuple[float, Unit, Change]] = field(default_factory=list, init=False)
+    _due: list[tuple[float, Unit, MemoryChange]] = field(default_factory=list, init=False)
 
     def after(self, exchange: Exchange) -> None:
         """Notes a write, or undoes it at once."""

@@ -69,7 +69,7 @@ class ScriptError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FaultEntry:
     """One line of a script. All times in seconds.
 
     Attributes:
@@ -97,7 +97,7 @@ class Entry:
         return fault
 
 
-def load_script(path: Path, known: Iterable[str] = ()) -> list[Entry]:
+def load_script(path: Path, known: Iterable[str] = ()) -> list[FaultEntry]:
     """Reads a fault script.
 
     Args:
@@ -119,7 +119,7 @@ def load_script(path: Path, known: Iterable[str] = ()) -> list[Entry]:
         raise ScriptError(f"{path}: {exc}") from None
 
 
-def parse_script(data: object, known: Iterable[str] = ()) -> list[Entry]:
+def parse_script(data: object, known: Iterable[str] = ()) -> list[FaultEntry]:
     """A fault script from the data of its file; see `load_script`."""
     if not isinstance(data, dict):
         raise ScriptError("a fault script is a map with `seed` and `faults`")
@@ -131,7 +131,7 @@ def parse_script(data: object, known: Iterable[str] = ()) -> list[Entry]:
     return [_entry(line, f"faults.{i}", data.get("seed", 0), names) for i, line in enumerate(lines)]
 
 
-def _entry(line: object, path: str, seed: object, known: frozenset[str]) -> Entry:
+def _entry(line: object, path: str, seed: object, known: frozenset[str]) -> FaultEntry:
     if not isinstance(line, dict):
         raise ScriptError(f"{path}: must be a map such as {{fault: blackhole, at: 2, for: 5}}")
     kind = FAULTS.get(str(line.get("fault")))
@@ -146,7 +146,7 @@ def _entry(line: object, path: str, seed: object, known: frozenset[str]) -> Entr
     if every is not None and (lasts is None or lasts > every):
         raise ScriptError(f"{path}.every: needs a `for` that is not longer")
     endpoints = _endpoints(line.get("endpoint", []), f"{path}.endpoint", known)
-    entry = Entry(kind, parameters, endpoints, at, lasts, every, f"{seed}/{path}")
+    entry = FaultEntry(kind, parameters, endpoints, at, lasts, every, f"{seed}/{path}")
     try:
         entry.make("")
     except TypeError as exc:

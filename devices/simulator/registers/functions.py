@@ -14,7 +14,7 @@ from struct import Struct
 from pymodbus.pdu.mei_message import ReadDeviceInformationResponse
 
 from ...model.tags import Table
-from .memory import Bits, Change, Registers, Unit, pack, unpack
+from .memory import Bits, MemoryChange, Registers, Unit, pack, unpack
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, FAILURE = 1, 2, 3, 4
 ACKNOWLEDGE, BUSY, NO_PATH, NO_RESPONSE = 5, 6, 10, 11
@@ -22,7 +22,7 @@ ACKNOWLEDGE, BUSY, NO_PATH, NO_RESPONSE = 5, 6, 10, 11
 READS = frozenset({1, 2, 3, 4, 23})
 WRITES = frozenset({5, 6, 15, 16, 22, 23})
 
-Reply = tuple[bytes, Change | None]
+Executed = tuple[bytes, MemoryChange | None]
 """The reply's PDU, and what was written."""
 
 _TWO = Struct(">xHH")  # function, then two words
@@ -50,7 +50,7 @@ def exception(function: int, code: int) -> bytes:
     return bytes((function & 0x7F | 0x80, code))
 
 
-def execute(unit: Unit, pdu: bytes) -> Reply:
+def execute(unit: Unit, pdu: bytes) -> Executed:
     """Carries a request out on a unit's memory and returns the reply and what was written."""
     handler = _HANDLERS.get(pdu[0])
     if handler is None:
@@ -82,10 +82,10 @@ def _demand(holds: bool, code: int) -> None:
         raise Refusal(code)
 
 
-def _read_registers(function: int) -> Callable[[Unit, bytes], Reply]:
+def _read_registers(function: int) -> Callable[[Unit, bytes], Executed]:
     table, heads = _TABLES[function], _HEADS[function]
 
-    def read(unit: Unit, pdu: bytes) -> Reply:
+    def read(unit: Unit, pdu: bytes) -> Executed:
         if len(pdu) != 5:
             raise Refusal(ILLEGAL_VALUE)
         address, count = _TWO.unpack(pdu)
@@ -99,10 +99,10 @@ def _read_registers(function: int) -> Callable[[Unit, bytes], Reply]:
     return read
 
 
-def _read_bits(function: int) -> Callable[[Unit, bytes], Reply]:
+def _read_bits(function: int) -> Callable[[Unit, bytes], Executed]:
     table = _TABLES[function]
 
-    def read(unit: Unit, pdu: bytes) -> Reply:
+    def read(unit: Unit, pdu: bytes) -> Executed:
         _demand(len(pdu) == 5, ILLEGAL_VALUE)
         address, count = _TWO.unpack(pdu)
         _demand(1 <= count <= 2000, ILLEGAL_VALUE)
@@ -114,7 +114,7 @@ def _read_bits(function: int) -> Callable[[Unit, bytes], Reply]:
     return read
 
 
-def _write_coil(unit: Unit, pdu: bytes) -> Reply:
+def _write_coil(unit: Unit, pdu: bytes) -> Executed:
     _demand(len(pdu) == 5, ILLEGAL_VALUE)
     address, value = _TWO.unpack(pdu)
     _demand(value in (0x0000, 0xFF00), ILLEGAL_VALUE)
@@ -122,14 +122,14 @@ def _write_coil(unit: Unit, pdu: bytes) -> Reply:
     return pdu, unit.store(Table.COIL, address, b"\x01" if value else b"\x00")
 
 
-def _write_register(unit: Unit, pdu: bytes) -> Reply:
+def _write_register(unit: Unit, pdu: bytes) -> Executed:
     _demand(len(pdu) == 5, ILLEGAL_VALUE)
     address, _ = _TWO.unpack(pdu)
     _demand(unit.has(Table.HOLDING, address, 1), ILLEGAL_ADDRESS)
     return pdu, unit.store(Table.HOLDING, address, pdu[3:])
 
 
-def _write_coils(unit: Unit, pdu: bytes) -> Reply:
+def _write_coils(unit: Unit, pdu: bytes) -> Executed:
     _demand(len(pdu) > 6, ILLEGAL_VALUE)
     address, count, size = _BLOCK.unpack_from(pdu)
     _demand(1 <= count <= 1968 and size == (count + 7) // 8 == len(pdu) - 6, ILLEGAL_VALUE)
@@ -137,7 +137,7 @@ def _write_coils(unit: Unit, pdu: bytes) -> Reply:
     return pdu[:5], unit.store(Table.COIL, address, unpack(pdu[6:], count))
 
 
-def _write_registers(unit: Unit, pdu: bytes) -> Reply:
+def _write_registers(unit: Unit, pdu: bytes) -> Executed:
     _demand(len(pdu) > 6, ILLEGAL_VALUE)
     address, count, size = _BLOCK.unpack_from(pdu)
     _demand(1 <= count <= 123 and size == 2 * count == len(pdu) - 6, ILLEGAL_VALUE)
@@ -145,7 +145,7 @@ def _write_registers(unit: Unit, pdu: bytes) -> Reply:
     return pdu[:5], unit.store(Table.HOLDING, address, pdu[6:])
 
 
-def _mask_write(unit: Unit, pdu: bytes) -> Reply:
+def _mask_write(unit: Unit, pdu: bytes) -> Executed:
     _demand(len(pdu) == 7, ILLEGAL_VALUE)
     address, and_mask, or_mask = _MASK.unpack(pdu)
     _demand(unit.has(Table.HOLDING, address, 1), ILLEGAL_ADDRESS)
@@ -153,7 +153,7 @@ def _mask_write(unit: Unit, pdu: bytes) -> Reply:
     return pdu, unit.store(Table.HOLDING, address, value.to_bytes(2, "big"))
 
 
-def _read_write(unit: Unit, pdu: bytes) -> Reply:
+def _read_write(unit: Unit, pdu: bytes) -> Executed:
     """FC23: the write comes before the read (section 6.17)."""
     _demand(len(pdu) > 10, ILLEGAL_VALUE)
     read_address, read_count, write_address, write_count, size = _BOTH.unpack_from(pdu)
@@ -165,7 +165,7 @@ def _read_write(unit: Unit, pdu: bytes) -> Reply:
     return bytes((23, 2 * read_count)) + unit.load(Table.HOLDING, read_address, read_count), change
 
 
-def _identify(unit: Unit, pdu: bytes) -> Reply:
+def _identify(unit: Unit, pdu: bytes) -> Executed:
     """FC43/14. An unknown object is exception 2 alone, but starts from the first in a stream (6.21)."""
     _demand(len(pdu) >= 2 and pdu[1] == 14, ILLEGAL_FUNCTION)
     _demand(len(pdu) == 4 and 1 <= pdu[2] <= 4, ILLEGAL_VALUE)
@@ -181,7 +181,7 @@ def _identify(unit: Unit, pdu: bytes) -> Reply:
     return bytes((43,)) + ReadDeviceInformationResponse(code, objects).encode(), None
 
 
-_HANDLERS: dict[int, Callable[[Unit, bytes], Reply]] = {
+_HANDLERS: dict[int, Callable[[Unit, bytes], Executed]] = {
     1: _read_bits(1),
     2: _read_bits(2),
     3: _read_registers(3),

@@ -113,7 +113,7 @@ def unpack(packed: bytes, count: int) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MemoryChange:
     """What one accepted request wrote, registers as two bytes and bits as one byte each."""
 
     table: Table
@@ -163,7 +163,7 @@ class Unit:
             return bytes(self._bits(table).data[address : address + count])
         return bytes(self._registers(table).data[2 * address : 2 * (address + count)])
 
-    def store(self, table: Table, address: int, data: bytes) -> Change:
+    def store(self, table: Table, address: int, data: bytes) -> MemoryChange:
         """Puts what `load` would give, whether or not the protocol could write that table.
 
         Raises:
@@ -177,7 +177,7 @@ class Unit:
         where = slice(step * address, step * (address + count))
         before = bytes(memory[where])
         memory[where] = data
-        return Change(table, address, count, before, data)
+        return MemoryChange(table, address, count, before, data)
 
     def _bits(self, table: Table) -> Bits:
         return self.coils if table is Table.COIL else self.discretes

@@ -7,11 +7,14 @@ registry stores, what hosts receive, and what is compared; it has been validated
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-Form = Mapping[str, Any]
+_PYTHON_CLASS: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+Definition = Mapping[str, Any]
 """One profile or device, as JSON has it."""
 
 
@@ -19,8 +22,8 @@ Form = Mapping[str, Any]
 class SiteContent:
     """The definitions of one site, in canonical form."""
 
-    profiles: Mapping[str, Form] = field(default_factory=dict)  # by name
-    devices: tuple[Form, ...] = ()
+    profiles: Mapping[str, Definition] = field(default_factory=dict)  # by name
+    devices: tuple[Definition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +31,8 @@ class Snapshot(SiteContent):
     """What a registry held at one moment. It grows its revision with every change."""
 
     revision: int = 0
+
+
+def is_python_class(profile: str) -> bool:
+    """Whether a device's profile names a Python class, `module:Class`."""
+    return _PYTHON_CLASS.fullmatch(profile) is not None

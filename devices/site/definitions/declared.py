@@ -25,10 +25,10 @@ from ...model.comparison import as_read
 from ...model.devices import Profile
 from ...model.tags import Access, Order, Tag, Type, Verify
 from .address import parse_address
-from .content import Form
+from .content import Definition
 
 
-def declared_profile(name: str, form: Form) -> Profile:
+def declared_profile(name: str, form: Definition) -> Profile:
     """The model of a profile.
 
     Raises:
@@ -43,7 +43,9 @@ def declared_profile(name: str, form: Form) -> Profile:
     return Profile(name, tags, actions, form.get("description", ""))
 
 
-def compile_tag(name: str, form: Form, word_order: Order = Order.BIG, byte_order: Order = Order.BIG) -> Tag:
+def compile_tag(
+    name: str, form: Definition, word_order: Order = Order.BIG, byte_order: Order = Order.BIG
+) -> Tag:
     """The model of one tag.
 
     Args:
@@ -84,7 +86,7 @@ def operand(value: Any) -> Operand:
     return value if not isinstance(value, tuple) else list(value)
 
 
-def _action(name: str, form: Form, tags: Mapping[str, Tag]) -> Action:
+def _action(name: str, form: Definition, tags: Mapping[str, Tag]) -> Action:
     return Action(
         name=name,
         args={arg: dict(schema) for arg, schema in form.get("args", {}).items()},
@@ -94,11 +96,11 @@ def _action(name: str, form: Form, tags: Mapping[str, Tag]) -> Action:
     )
 
 
-def _steps(forms: Iterable[Form], tags: Mapping[str, Tag]) -> tuple[Step, ...]:
+def _steps(forms: Iterable[Definition], tags: Mapping[str, Tag]) -> tuple[Step, ...]:
     return tuple(_step(form, tags) for form in forms)
 
 
-def _step(form: Form, tags: Mapping[str, Tag]) -> Step:
+def _step(form: Definition, tags: Mapping[str, Tag]) -> Step:
     [(kind, fields)] = form.items()
     if kind not in _STEPS:
         raise ValueError(f"there is no step `{kind}`")
@@ -152,5 +154,5 @@ _STEPS: Mapping[str, Callable[[Any, Mapping[str, Tag]], Step]] = {
 }
 
 
-def _conditions(fields: Form, tags: Mapping[str, Tag]) -> dict[str, Operand]:
+def _conditions(fields: Definition, tags: Mapping[str, Tag]) -> dict[str, Operand]:
     return {tag: as_read(operand(value), tags.get(tag)) for tag, value in fields.items()}

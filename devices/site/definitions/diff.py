@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .content import Form, SiteContent
+from .content import Definition, SiteContent
 from .problems import Problem, SiteError
 
 
-class Kind(StrEnum):
+class DefinitionKind(StrEnum):
     """What has changed."""
 
     PROFILE = "profile"
@@ -24,10 +24,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DefinitionChange:
     """One definition that is added, changed or removed."""
 
-    kind: Kind
+    kind: DefinitionKind
     key: str | int  # a profile's name, a device's id
     name: str
     fields: tuple[str, ...] = ()  # what has changed, as paths within the definition
@@ -39,7 +39,7 @@ class Change:
     def to_map(self) -> dict[str, Any]:
         """For machines."""
         change: dict[str, Any] = {"kind": str(self.kind), "name": self.name}
-        if self.kind is Kind.DEVICE:
+        if self.kind is DefinitionKind.DEVICE:
             change["id"] = self.key
         if self.fields:
             change["fields"] = list(self.fields)
@@ -50,9 +50,9 @@ class Change:
 class Changes:
     """All that lies between two contents. False where nothing does."""
 
-    added: tuple[Change, ...] = ()
-    changed: tuple[Change, ...] = ()
-    removed: tuple[Change, ...] = ()
+    added: tuple[DefinitionChange, ...] = ()
+    changed: tuple[DefinitionChange, ...] = ()
+    removed: tuple[DefinitionChange, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
@@ -104,9 +104,9 @@ def merge(old: SiteContent, site: SiteContent, *, prune: bool = False) -> SiteCo
 
 def compare(old: SiteContent, new: SiteContent) -> Changes:
     """What has to be done to make one content into the other."""
-    profiles = _compare(Kind.PROFILE, old.profiles, new.profiles, lambda name, _: str(name))
+    profiles = _compare(DefinitionKind.PROFILE, old.profiles, new.profiles, lambda name, _: str(name))
     devices = _compare(
-        Kind.DEVICE,
+        DefinitionKind.DEVICE,
         {form["id"]: _switched(form, None) for form in old.devices},
         {form["id"]: _switched(form, None) for form in new.devices},
         lambda _, form: str(form["name"]),
@@ -129,7 +129,7 @@ def same(old: object, new: object) -> bool:
     return type(old) is type(new) and old == new
 
 
-def _switched(form: Form, before: Form | None) -> Form:
+def _switched(form: Definition, before: Definition | None) -> Definition:
     """The definition with `enabled` as it will stand: there only where it is false."""
     enabled = form.get("enabled")
     if enabled is None and before is not None:
@@ -139,13 +139,13 @@ def _switched(form: Form, before: Form | None) -> Form:
 
 
 def _compare(
-    kind: Kind,
-    old: Mapping[Any, Form],
-    new: Mapping[Any, Form],
-    name_of: Callable[[str | int, Form], str],
+    kind: DefinitionKind,
+    old: Mapping[Any, Definition],
+    new: Mapping[Any, Definition],
+    name_of: Callable[[str | int, Definition], str],
 ) -> Changes:
-    def change(key: str | int, form: Form, fields: tuple[str, ...] = ()) -> Change:
-        return Change(kind, key, name_of(key, form), fields)
+    def change(key: str | int, form: Definition, fields: tuple[str, ...] = ()) -> DefinitionChange:
+        return DefinitionChange(kind, key, name_of(key, form), fields)
 
     return Changes(
         added=tuple(change(key, form) for key, form in new.items() if key not in old),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from .content import Form, SiteContent
+from .content import Definition, SiteContent
 from .document import NUMBER_LIKE
 
 _RARE_BREAK: Final = re.compile("[\r\x85\u2028\u2029]")
@@ -66,7 +66,7 @@ def site_text(content: SiteContent) -> str:
     return text
 
 
-def _profile(form: Form) -> dict[str, Any]:
+def _profile(form: Definition) -> dict[str, Any]:
     profile = dict(form)
     if "tags" in profile:
         profile["tags"] = {name: _tag(tag) for name, tag in profile["tags"].items()}
@@ -75,14 +75,14 @@ def _profile(form: Form) -> dict[str, Any]:
     return profile
 
 
-def _tag(form: Form) -> _Inline:
+def _tag(form: Definition) -> _Inline:
     tag = _Inline(form)
     if "enum" in tag:
         tag["enum"] = _Inline({int(number): name for number, name in tag["enum"].items()})
     return tag
 
 
-def _action(form: Form) -> dict[str, Any]:
+def _action(form: Definition) -> dict[str, Any]:
     action = dict(form)
     if "args" in action:
         action["args"] = {name: _Inline(schema) for name, schema in action["args"].items()}
@@ -98,7 +98,7 @@ def _fields(fields: Any) -> Any:
     return _InlineList(fields) if isinstance(fields, list) else fields
 
 
-def _device(form: Form) -> dict[str, Any]:
+def _device(form: Definition) -> dict[str, Any]:
     device = dict(form)
     if "link" in device:
         device["link"] = _Inline(device["link"])

@@ -7,11 +7,14 @@ that a file is put right in one go.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
 """A place in a site: `("profiles", "press", "tags", "temp", "type")`."""
+
+Findings = Iterator[tuple[Path, str]]
+"""Places and what is wrong there, as the rules find it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,13 +44,13 @@ from .values import (
 )
 
 
-class Form(BaseModel):
+class StrictForm(BaseModel):
     """Base of all forms."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class VerifyForm(Form):
+class VerifyForm(StrictForm):
     """How a written value is read back. `verify: true` reads the written tag at once."""
 
     tag: Name | None = Field(default=None, description="Another tag to read instead of the written one.")
@@ -61,7 +61,7 @@ class VerifyForm(Form):
         return handler(self) or True
 
 
-class TagForm(Form):
+class TagForm(StrictForm):
     """A named value in the device's memory."""
 
     address: Address = Field(
@@ -107,10 +107,10 @@ class TagForm(Form):
     description: str = Field(default="", description="What it is, for people.")
 
 
-Conditions = Annotated[dict[Name, Operand], Field(min_length=1)]
+ConditionsForm = Annotated[dict[Name, Operand], Field(min_length=1)]
 
 
-class PulseForm(Form):
+class PulseForm(StrictForm):
     """A pulse: true, wait, false. `pulse: start` is short for `pulse: {tag: start}`."""
 
     tag: Name = Field(description="The tag to pulse: a bool, or an integer that gets 1 and then 0.")
@@ -122,7 +122,7 @@ class PulseForm(Form):
         return self.tag if fields.keys() == {"tag"} else fields
 
 
-class ExpectChangeForm(Form):
+class ExpectChangeForm(StrictForm):
     """A wait for a change. `expect_change: seq` is short for `expect_change: {tag: seq}`."""
 
     tag: Name = Field(description="The tag that must change, such as a sequence counter that the PLC echoes.")
@@ -135,7 +135,7 @@ class ExpectChangeForm(Form):
         return self.tag if fields.keys() == {"tag"} else fields
 
 
-class WaitForm(Form):
+class WaitForm(StrictForm):
     """A wait: every field other than these three is a tag and the value to wait for."""
 
     model_config = ConfigDict(extra="allow")
@@ -158,13 +158,15 @@ class WaitForm(Form):
         return dict(self.__pydantic_extra__)
 
 
-class StepForm(Form):
+class StepForm(StrictForm):
     """One step: a map with exactly one of these fields."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
-    check: Conditions | None = Field(default=None, description="Go on only if every tag has its value now.")
-    write: Conditions | None = Field(default=None, description="Write tags, in the order given.")
+    check: ConditionsForm | None = Field(
+        default=None, description="Go on only if every tag has its value now."
+    )
+    write: ConditionsForm | None = Field(default=None, description="Write tags, in the order given.")
     pulse: Annotated[PulseForm, BeforeValidator(as_tag, json_schema_input_type=str | PulseForm)] | None = (
         Field(default=None, description="Write true, wait, write false.")
     )
@@ -193,7 +195,7 @@ class StepForm(Form):
         return self
 
 
-class ActionForm(Form):
+class ActionForm(StrictForm):
     """A declared command."""
 
     description: str = Field(default="", description="What it does, for people.")
@@ -206,7 +208,7 @@ class ActionForm(Form):
     )
 
 
-class ProfileForm(Form):
+class ProfileForm(StrictForm):
     """A kind of device: its tags and its actions."""
 
     description: str = Field(default="", description="What it is, for people.")
@@ -225,7 +227,7 @@ class ProfileForm(Form):
 _LINK: Final = LinkSettings()
 
 
-class LinkForm(Form):
+class LinkForm(StrictForm):
     """How the device wants to be talked to. All times in seconds. What stands beside a preset wins."""
 
     preset: PresetName | None = Field(
@@ -290,7 +292,7 @@ class LinkForm(Form):
         return {"preset": self.preset, **differing}
 
 
-class DeviceForm(Form):
+class DeviceForm(StrictForm):
     """One device: a unit behind an endpoint, and what kind it is."""
 
     id: Id = Field(description="Its number, for good: whatever else changes, this identifies it.")
@@ -309,13 +311,13 @@ class DeviceForm(Form):
     description: str = Field(default="", description="What it is, for people.")
 
 
-class SiteForm(Form):
+class SiteForm(StrictForm):
     """A plcmq site file: profiles (kinds of devices) and devices."""
 
     profiles: dict[Name, ProfileForm] = Field(default={}, description="Kinds of devices, by name.")
     devices: list[DeviceForm] = Field(default=[], description="The devices.")
 
 
-def canonical(form: Form) -> dict[str, Any]:
+def canonical(form: StrictForm) -> dict[str, Any]:
     """The form as plain data in its one writing; two forms that mean the same give the same data."""
     return form.model_dump(mode="json", by_alias=True, exclude_defaults=True)

@@ -17,10 +17,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..definitions.problems import Path, Problem, quoted_list, suggestion
-from .schema import ActionForm, DeviceForm, Form, ProfileForm, SiteForm, StepForm, TagForm
+from .schema import ActionForm, DeviceForm, ProfileForm, SiteForm, StepForm, StrictForm, TagForm
 from .values import Name
 
-F = TypeVar("F", bound=Form)
+F = TypeVar("F", bound=StrictForm)
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class _Reader:
                 _NAME.validate_python(name)
             except ValidationError as error:
                 place = (*path, name if isinstance(name, str | int) else str(name))
-                self._refuse(place, _sentence({**error.errors()[0], "loc": ("[key]",)}, Form))
+                self._refuse(place, _sentence({**error.errors()[0], "loc": ("[key]",)}, StrictForm))
             else:
                 yield name, item
 
@@ -163,7 +163,7 @@ _LIMITS = {
 }
 
 
-def _sentence(details: ErrorDetails, form: type[Form]) -> str:
+def _sentence(details: ErrorDetails, form: type[StrictForm]) -> str:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     is_key = bool(details["loc"]) and details["loc"][-1] == "[key]"
     if kind == "missing":
@@ -197,12 +197,12 @@ def _wrong_type(wanted: str, value: object, is_key: bool) -> str:
     return sentence
 
 
-def _unknown_field(name: str, form: type[Form] | None) -> str:
+def _unknown_field(name: str, form: type[StrictForm] | None) -> str:
     known = _fields(form) if form else []
     return f"unknown field `{name}`" + (suggestion(name, known) or f"; known are {quoted_list(known)}")
 
 
-def _unknown_word(value: object, loc: tuple[int | str, ...], form: type[Form]) -> str:
+def _unknown_word(value: object, loc: tuple[int | str, ...], form: type[StrictForm]) -> str:
     holder = _form_at(form, loc[:-1])
     words = _words_of(holder.model_fields[str(loc[-1])].annotation) if holder else []
     close = suggestion(value, words) if isinstance(value, str) else ""
@@ -216,11 +216,11 @@ def _words_of(annotation: object) -> list[str]:
     return [word for part in get_args(annotation) for word in _words_of(part)]
 
 
-def _fields(form: type[Form]) -> list[str]:
+def _fields(form: type[StrictForm]) -> list[str]:
     return [info.alias or name for name, info in form.model_fields.items()]
 
 
-def _form_at(form: type[Form], loc: tuple[int | str, ...]) -> type[Form] | None:
+def _form_at(form: type[StrictForm], loc: tuple[int | str, ...]) -> type[StrictForm] | None:
     """The form that stands at a place inside a form."""
     current, skip = form, 0
     for part in loc:
@@ -237,9 +237,9 @@ def _form_at(form: type[Form], loc: tuple[int | str, ...]) -> type[Form] | None:
     return None if skip else current
 
 
-def _form_within(annotation: object) -> tuple[type[Form], int] | None:
+def _form_within(annotation: object) -> tuple[type[StrictForm], int] | None:
     """The form inside an annotation, and how many containers it lies in."""
-    if isinstance(annotation, type) and issubclass(annotation, Form):
+    if isinstance(annotation, type) and issubclass(annotation, StrictForm):
         return annotation, 0
     for part in get_args(annotation):
         if (found := _form_within(part)) is not None:

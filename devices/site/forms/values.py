@@ -13,7 +13,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from ..definitions.address import address_text, parse_address
-from ..definitions.names import is_python_class
+from ..definitions.content import is_python_class
 from ..definitions.presets import PRESETS, known_preset
 
 MAX_ID: Final = 2**53 - 1  # JSON's numbers are exact up to here

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from ....client.protocol.errors import PlcmqError
@@ -11,12 +11,10 @@ from ...model.actions import ArgRef
 from ...model.codec import TagCodec
 from ...model.tags import Access, Tag, Type
 from ..definitions.declared import operand
-from ..definitions.problems import Path, suggestion
+from ..definitions.problems import Findings, Path, suggestion
 from ..forms.schema import StepForm
 from ..forms.structure import ActionParts
 from .argument import check_argument
-
-Findings = Iterator[tuple[Path, str]]
 
 BUILT_IN: Final = frozenset(
     {

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import fastjsonschema
 
-from ..definitions.problems import Path, suggestion
-
-Findings = Iterator[tuple[Path, str]]
+from ..definitions.problems import Findings, Path, suggestion
 
 TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Final
 
 from ...model.codec import TagCodec
 from ...model.layout import RANGES
 from ...model.tags import Access, Table, Tag, Type
 from ..definitions.address import LAST_ADDRESS
-from ..definitions.problems import Path
+from ..definitions.problems import Findings, Path
 from ..forms.schema import TagForm
-
-Findings = Iterator[tuple[Path, str]]
 
 _NOT_NUMBERS: Final = (Type.BOOL, Type.STRING)
 _READ_LIMITS: Final = {True: 2000, False: 125}  # by whether the table holds bits; V1.1b3, section 6

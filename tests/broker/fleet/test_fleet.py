@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from plcmq.broker.catalogue import Catalogue, Entry, Kind
 from plcmq.broker.fleet.fleet import FENCE, LOCAL, SILENCE, Fleet
 from plcmq.devices.interface.requests import CompiledProfile
-from plcmq.devices.model.devices import Device, Profile
+from plcmq.devices.model.devices import DeviceDefinition, Profile
 from plcmq.devices.protocol.messages import Hello, Ping, Refused, Release, Serve, Welcome
 
 VERSION = "1"
@@ -14,7 +14,9 @@ KIND = Kind({"tags": {}}, CompiledProfile(Profile("press", {})))
 
 
 def entry(number, *, port=502, enabled=True, name=None):
-    device = Device(number, name or f"press-{number}", f"10.0.0.{number}", "press", port, enabled=enabled)
+    device = DeviceDefinition(
+        number, name or f"press-{number}", f"10.0.0.{number}", "press", port, enabled=enabled
+    )
     return Entry({"id": number, "port": port, "name": device.name, "enabled": enabled}, device, KIND)
 
 
@@ -69,7 +71,7 @@ def test_a_second_host_gets_its_share_only_when_the_first_has_let_go():
 
 def test_devices_behind_one_endpoint_sit_at_one_host():
     first, second = entry(1), entry(2)
-    second = Entry(second.form, Device(2, "press-2", first.device.host, "press"), KIND)
+    second = Entry(second.form, DeviceDefinition(2, "press-2", first.device.host, "press"), KIND)
     fleet = fleet_of(first)
     join(fleet, b"a")
     join(fleet, b"b")

@@ -3,7 +3,7 @@
 from plcmq.broker.catalogue import Catalogue, Entry, Kind
 from plcmq.broker.fleet.fleet import Fleet
 from plcmq.devices.interface.requests import CompiledProfile
-from plcmq.devices.model.devices import Device, Profile
+from plcmq.devices.model.devices import DeviceDefinition, Profile
 from plcmq.devices.model.tags import Table
 from plcmq.devices.planning.learned import Learned
 from plcmq.devices.planning.reads import Hole
@@ -15,7 +15,7 @@ KNOWN = Learned(1, PLACE, 0, frozenset({Hole(Table.HOLDING, 5, 2)}))
 
 
 def fleet_of(host="10.0.0.1", fleet=None):
-    entry = Entry({"id": 1, "host": host}, Device(1, "press-1", host, "press"), KIND)
+    entry = Entry({"id": 1, "host": host}, DeviceDefinition(1, "press-1", host, "press"), KIND)
     fleet = fleet or Fleet()
     fleet.set_catalogue(Catalogue(1, {}, {1: entry}), 0.0)
     return fleet

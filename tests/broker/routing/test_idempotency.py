@@ -15,13 +15,15 @@ from plcmq.broker.routing.router import GRACE, Router
 from plcmq.client.protocol.errors import Code, failure
 from plcmq.client.protocol.messages import Limits
 from plcmq.devices.interface.requests import CompiledProfile
-from plcmq.devices.model.devices import Device, Profile
+from plcmq.devices.model.devices import DeviceDefinition, Profile
 from plcmq.devices.model.tags import Access, Table, Tag, Type
 from plcmq.devices.protocol.messages import Done, Hello, Job
 
 TAGS = {"size": Tag("size", Table.HOLDING, 0, Type.UINT16, access=Access.RW)}
 ENTRY = Entry(
-    {"id": 1}, Device(1, "press", "10.0.0.1", "press"), Kind({}, CompiledProfile(Profile("press", TAGS)))
+    {"id": 1},
+    DeviceDefinition(1, "press", "10.0.0.1", "press"),
+    Kind({}, CompiledProfile(Profile("press", TAGS))),
 )
 CATALOGUE = Catalogue(1, {}, {1: ENTRY}, {"press": ENTRY}, (1,))
 

@@ -13,7 +13,7 @@ from plcmq.client.protocol.errors import Code, failure
 from plcmq.client.protocol.messages import Limits
 from plcmq.devices.interface.requests import CompiledProfile
 from plcmq.devices.model.actions import Action
-from plcmq.devices.model.devices import Device, Profile, State
+from plcmq.devices.model.devices import DeviceDefinition, Profile, State
 from plcmq.devices.model.tags import Access, Table, Tag, Type
 from plcmq.devices.protocol.messages import CANCEL, Again, DeviceState, Done, Hello, Job, Pong
 
@@ -26,7 +26,7 @@ KIND = Kind({"form": 1}, CompiledProfile(Profile("press", TAGS, {"start": START}
 
 
 def entry(number, *, enabled=True):
-    device = Device(number, f"press-{number}", f"10.0.0.{number}", "press", enabled=enabled)
+    device = DeviceDefinition(number, f"press-{number}", f"10.0.0.{number}", "press", enabled=enabled)
     return Entry({"id": number}, device, KIND)
 
 

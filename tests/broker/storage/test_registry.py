@@ -21,7 +21,7 @@ from plcmq.broker.storage.threads import RegistryThread
 from plcmq.devices.model.tags import Table
 from plcmq.devices.planning.learned import Learned
 from plcmq.devices.planning.reads import Hole
-from plcmq.devices.site.definitions.content import Form, SiteContent
+from plcmq.devices.site.definitions.content import Definition, SiteContent
 from plcmq.devices.site.definitions.export import site_text
 from plcmq.devices.site.definitions.problems import SiteError
 from plcmq.devices.site.load import parse_site
@@ -29,11 +29,11 @@ from plcmq.devices.site.load import parse_site
 NOBODY = 65534
 
 
-def device(number: int, name: str, **fields: object) -> Form:
+def device(number: int, name: str, **fields: object) -> Definition:
     return {"id": number, "name": name, "host": "h", "profile": "p", **fields}
 
 
-PROFILE: Form = {"actions": {"go": {"steps": [{"write": {"z": 1, "a": 2}}]}}, "tags": {}}
+PROFILE: Definition = {"actions": {"go": {"steps": [{"write": {"z": 1, "a": 2}}]}}, "tags": {}}
 SITE = SiteContent({"p": PROFILE}, (device(1, "a"), device(2, "b")))
 
 

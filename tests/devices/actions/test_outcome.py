@@ -2,24 +2,24 @@
 
 import pytest
 from plcmq.client.protocol.errors import Code, Outcome, failure
-from plcmq.devices.actions.outcome import Account, Unmet
+from plcmq.devices.actions.outcome import RunOutcome, Unmet
 
 DOWN = failure(Code.DEVICE_DOWN, "down", details={"retry_after": 1.0})
 
 
 @pytest.fixture
 def account():
-    return Account("start", index=2, kind="write")
+    return RunOutcome("start", index=2, kind="write")
 
 
 def test_before_anything_was_written_an_error_passes_as_it_is(account):
-    assert account.by_cause(DOWN).error is DOWN
+    assert account.failure_from(DOWN).error is DOWN
     assert account.write_failed({"a": 1}, DOWN).error is DOWN
 
 
 def test_after_a_write_the_same_error_is_an_action_that_failed(account):
     account.wrote({"a": 1})
-    error = account.by_cause(DOWN).error
+    error = account.failure_from(DOWN).error
     assert (error.code, error.outcome, error.retryable) == (Code.ACTION_FAILED, Outcome.EXECUTED, False)
     assert error.details == {
         "step": {"index": 2, "kind": "write"},

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plcmq.client.protocol.errors import Code, Outcome, PlcmqError, failure
-from plcmq.devices.actions.run import FINALLY_TIME, ActionRun, Broken, Finished, Pause, ReadTags, WriteTags
+from plcmq.devices.actions.run import FINALLY_TIME, ActionRun, Failed, Finished, Pause, ReadTags, WriteTags
 from plcmq.devices.model.actions import Action, ArgRef, Check, ExpectChange, Pulse, Read, Sleep, Wait, Write
 from plcmq.devices.model.tags import Table, Tag, Type
 
@@ -41,7 +41,7 @@ class Plc:
             match effect:
                 case Finished(result):
                     return result
-                case Broken(error):
+                case Failed(error):
                     return error
             self.log.append(effect)
             self.times.append(self.now)
@@ -498,7 +498,7 @@ def test_any_action_ends_with_the_truth_whatever_the_device_answers(body, deadli
     confirmed, reached = [], False
     for _ in range(2000):
         effect = run.step(now, answer)
-        if isinstance(effect, Finished | Broken):
+        if isinstance(effect, Finished | Failed):
             break
         match effect:
             case Pause(seconds):
@@ -535,5 +535,5 @@ def test_any_action_ends_with_the_truth_whatever_the_device_answers(body, deadli
 @given(st.lists(steps, max_size=4), st.sampled_from([None, {}, DOWN, LOST]))
 def test_even_an_answer_of_the_wrong_kind_breaks_nothing(body, answer):
     run, now = act(*body), 0.0
-    while not isinstance(run.step(now, answer), Finished | Broken):
+    while not isinstance(run.step(now, answer), Finished | Failed):
         now += 0.1

@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 from plcmq.client.protocol.bodies import Codec, decode, encode
 from plcmq.client.protocol.errors import Code, Outcome, failure
-from plcmq.devices.actions.effects import Busy, NextStep, Raised
+from plcmq.devices.actions.effects import NextStep, Raised, StillRunning
 from plcmq.devices.actions.script_thread import ScriptThread
 from plcmq.devices.model.actions import Read
 from plcmq.devices.protocol.messages import CANCEL
@@ -222,7 +222,7 @@ async def test_a_step_that_crosses_with_an_error_is_not_done_and_gets_that_error
     error = failure(Code.CANCELLED, "cancelled")
     assert await thread.resume(None, 5) == NextStep(Read(("a",)))
     thread.interrupt()
-    assert await thread.resume({}, 5) == Busy()
+    assert await thread.resume({}, 5) == StillRunning()
     assert asked.wait(5)
     if is_heard_of:
         await asyncio.sleep(0)

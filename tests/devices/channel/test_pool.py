@@ -8,7 +8,7 @@ from plcmq.devices.channel.channel import Lane
 from plcmq.devices.channel.pool import Channels
 from plcmq.devices.modbus.errors import NotSent
 from plcmq.devices.modbus.pdu import read
-from plcmq.devices.model.devices import Device, LinkSettings, State
+from plcmq.devices.model.devices import DeviceDefinition, LinkSettings, State
 from plcmq.devices.model.tags import Table
 from plcmq.devices.simulator.evidence import Ending
 from plcmq.devices.simulator.plc import SimulatedPlc
@@ -41,7 +41,9 @@ async def channels(states):
 
 
 def device(plc, number=1, **link):
-    return Device(number, f"press-{number}", plc.host, "press", plc.port, number, LinkSettings(**link))
+    return DeviceDefinition(
+        number, f"press-{number}", plc.host, "press", plc.port, number, LinkSettings(**link)
+    )
 
 
 async def ask(channel, number=1):

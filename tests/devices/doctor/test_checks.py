@@ -4,7 +4,7 @@ import pytest
 from plcmq.devices.doctor import checks as doctor
 from plcmq.devices.doctor.checks import Doctor, Verdict, probe_of, readings
 from plcmq.devices.doctor.direct import DirectLine
-from plcmq.devices.model.devices import Device, LinkSettings, Profile
+from plcmq.devices.model.devices import DeviceDefinition, LinkSettings, Profile
 from plcmq.devices.model.tags import Order, Table, Tag, Type
 from plcmq.devices.simulator.faults.gateway import DeadUnit
 from plcmq.devices.simulator.faults.pace import InFlight, MinGap, WarmUp
@@ -26,7 +26,7 @@ async def plc():
 
 async def examine(plc, *, tag=None, port=None, host=None):
     """The diagnosis, and the verdict of each check."""
-    device = Device(1, "tank-1", host or plc.host, "tank", port or plc.port, link=QUICK)
+    device = DeviceDefinition(1, "tank-1", host or plc.host, "tank", port or plc.port, link=QUICK)
     told = []
     async with DirectLine(device) as line:
         found = await Doctor(device, probe_of(PROFILE, tag), line, told.append).examine()

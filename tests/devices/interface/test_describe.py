@@ -7,7 +7,7 @@ from plcmq.client.protocol.bodies import Codec, encode
 from plcmq.devices.interface.describe import describe
 from plcmq.devices.interface.requests import BUILT_IN, CompiledProfile
 from plcmq.devices.model.actions import Action
-from plcmq.devices.model.devices import Device, Profile
+from plcmq.devices.model.devices import DeviceDefinition, Profile
 from plcmq.devices.model.tags import Access, Table, Tag, Type
 
 TAGS = {
@@ -25,7 +25,7 @@ START = Action(
 @pytest.fixture
 def told():
     kind = CompiledProfile(Profile("press", TAGS, {"start": START}, "A press"))
-    return describe(Device(3, "press-3", "10.0.0.3", "press", description="At the door"), kind)
+    return describe(DeviceDefinition(3, "press-3", "10.0.0.3", "press", description="At the door"), kind)
 
 
 def test_the_device_and_its_profile_are_named(told):

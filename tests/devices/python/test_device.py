@@ -10,8 +10,8 @@ from enum import Enum
 
 import pytest
 from plcmq.client.protocol.errors import Code, Outcome, PlcmqError, failure
-from plcmq.devices.actions.effects import AtEnd, Busy, NextStep, Raised, Returned
-from plcmq.devices.actions.run import ActionRun, Broken, Finished, Pause, Resume, WriteTags
+from plcmq.devices.actions.effects import AtEnd, NextStep, Raised, Returned, StillRunning
+from plcmq.devices.actions.run import ActionRun, Failed, Finished, Pause, Resume, WriteTags
 from plcmq.devices.python.device import Device, Tag, action
 from plcmq.devices.site.class_profile import class_profile
 from plcmq.devices.site.compile import compile_site
@@ -166,7 +166,7 @@ class Plc:
             match effect:
                 case Finished(result):
                     return {"result": dict(result), "outcome": run.outcome}
-                case Broken(error):
+                case Failed(error):
                     return error.to_map()
                 case Resume(told):
                     answer = code.resume(told)
@@ -451,14 +451,14 @@ def test_code_that_is_busy_is_told_to_stop_when_its_time_is_up_and_then_left_beh
     profile = profile_of(go)
     run = ActionRun(profile.actions["go"], {}, 1.0, profile.tags)
     assert run.step(0.0) == Resume(None, 1.0)
-    assert run.step(0.5, Busy()) == Resume(None, 0.5)
-    told = run.step(1.0, Busy())
+    assert run.step(0.5, StillRunning()) == Resume(None, 0.5)
+    told = run.step(1.0, StillRunning())
     assert isinstance(told, Resume)
     assert isinstance(told.told, PlcmqError)
     assert told.told.code is Code.EXPIRED
     assert told.seconds == pytest.approx(1.0)
-    end = run.step(2.0, Busy())
-    assert isinstance(end, Broken)
+    end = run.step(2.0, StillRunning())
+    assert isinstance(end, Failed)
     assert end.error.code is Code.EXPIRED
 
 
@@ -469,7 +469,7 @@ def test_busy_code_is_told_of_a_cancellation_at_once():
     run = ActionRun(profile.actions["go"], {}, 9.0, profile.tags)
     run.step(0.0)
     run.interrupt(STOP)
-    told = run.step(0.1, Busy())
+    told = run.step(0.1, StillRunning())
     assert isinstance(told, Resume)
     assert told.told.code is Code.CANCELLED
 

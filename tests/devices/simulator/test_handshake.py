@@ -3,7 +3,7 @@
 from plcmq.devices.model.actions import Action, ArgRef, Check, ExpectChange, Pulse, Read, Wait, Write
 from plcmq.devices.model.devices import Profile
 from plcmq.devices.model.tags import Access, Table, Tag, Type
-from plcmq.devices.simulator.handshake import AnyValue, Copy, Handshake, Stage, at_rest, handshakes
+from plcmq.devices.simulator.handshake import AnyValue, Copy, Handshake, HandshakeStage, at_rest, handshakes
 
 
 def profile(*steps, finally_=(), tags=()):
@@ -26,14 +26,14 @@ def _names(step):
 
 
 def test_the_press_of_the_documentation(press):
-    running = Stage({"running": True, "state": "running"}, counters=["batch_no"])
+    running = HandshakeStage({"running": True, "state": "running"}, counters=["batch_no"])
     assert handshakes(press) == [Handshake("start_batch", "start", True, [running], guarded=True)]
     assert at_rest(press) == {"running": False}
 
 
 def test_the_last_write_before_a_wait_is_the_trigger():
     made = profile(Write({"a": 1, "b": True}), Wait({"done": True}), Write({"b": False}))
-    assert handshakes(made) == [Handshake("go", "b", True, [Stage({"done": True})])]
+    assert handshakes(made) == [Handshake("go", "b", True, [HandshakeStage({"done": True})])]
 
 
 def test_a_pulse_is_a_trigger():
@@ -49,24 +49,24 @@ def test_a_trigger_that_nobody_takes_back_clears_itself():
 def test_each_write_with_a_wait_behind_it_is_a_handshake():
     made = profile(Write({"req": True}), Wait({"ack": True}), Write({"req": False}), Wait({"ack": False}))
     first, second = handshakes(made)
-    assert (first.value, first.stages) == (True, [Stage({"ack": True})])
-    assert (second.value, second.stages) == (False, [Stage({"ack": False})])
+    assert (first.value, first.stages) == (True, [HandshakeStage({"ack": True})])
+    assert (second.value, second.stages) == (False, [HandshakeStage({"ack": False})])
 
 
 def test_waits_one_after_the_other_are_stages():
     (handshake,) = handshakes(profile(Write({"a": True}), Wait({"b": True}), Wait({"c": True})))
-    assert handshake.stages == [Stage({"b": True}), Stage({"c": True})]
+    assert handshake.stages == [HandshakeStage({"b": True}), HandshakeStage({"c": True})]
 
 
 def test_an_echoed_sequence_number_is_copied():
     made = profile(Write({"seq": ArgRef("n")}), Wait({"echo": ArgRef("n")}))
     (handshake,) = handshakes(made)
-    assert (handshake.value, handshake.stages) == (AnyValue(), [Stage({"echo": Copy("seq")})])
+    assert (handshake.value, handshake.stages) == (AnyValue(), [HandshakeStage({"echo": Copy("seq")})])
 
 
 def test_an_expected_change_is_a_counter():
     (handshake,) = handshakes(profile(Pulse("start"), ExpectChange("sequence")))
-    assert handshake.stages == [Stage(counters=["sequence"])]
+    assert handshake.stages == [HandshakeStage(counters=["sequence"])]
 
 
 def test_no_error_counts_and_no_measurement():

@@ -5,7 +5,7 @@ import json
 
 import pytest
 import yaml
-from plcmq.devices.model.devices import Device, Endpoint, Site
+from plcmq.devices.model.devices import DeviceDefinition, Endpoint, Site
 from plcmq.devices.simulator.faults.script import ScriptError
 from plcmq.devices.simulator.run import simulate
 
@@ -18,7 +18,7 @@ devices:
 
 @pytest.fixture
 def site(press):
-    return Site({"press": press}, (Device(1, "press-1", "192.0.2.1", "press"),))
+    return Site({"press": press}, (DeviceDefinition(1, "press-1", "192.0.2.1", "press"),))
 
 
 async def run(site, while_it_runs, **files):

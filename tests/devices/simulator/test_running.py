@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from plcmq.devices.model.devices import Device, Site
+from plcmq.devices.model.devices import DeviceDefinition, Site
 from plcmq.devices.model.tags import Table
 from plcmq.devices.simulator.faults.silence import Blackhole
 from plcmq.devices.simulator.plc import SimulatedPlc
@@ -54,7 +54,7 @@ def test_a_port_in_use_raises_in_the_caller(simulator):
 
 
 def test_a_site_runs_as_well(press):
-    devices = (Device(1, "a", "192.0.2.1", "press"), Device(2, "b", "192.0.2.2", "press"))
+    devices = (DeviceDefinition(1, "a", "192.0.2.1", "press"), DeviceDefinition(2, "b", "192.0.2.2", "press"))
     with RunningSimulator(SimulatedSite(Site({"press": press}, devices))) as simulator:
         with pytest.raises(LookupError, match="2 simulated PLCs"):
             _ = simulator.plc

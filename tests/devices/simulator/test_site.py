@@ -1,7 +1,7 @@
 """Simulated PLCs for a whole site."""
 
 import pytest
-from plcmq.devices.model.devices import Device, Endpoint, Site
+from plcmq.devices.model.devices import DeviceDefinition, Endpoint, Site
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.simulator.site import ServeError, SimulatedSite, loopback, rewrite
 
@@ -13,9 +13,9 @@ def site(profile, *devices):
 async def test_endpoints_elsewhere_are_served_on_free_loopback_ports(press, join):
     here = site(
         press,
-        Device(1, "one", "192.0.2.1", "press", unit=1),
-        Device(2, "two", "192.0.2.1", "press", unit=2),
-        Device(3, "three", "plc.example", "press"),
+        DeviceDefinition(1, "one", "192.0.2.1", "press", unit=1),
+        DeviceDefinition(2, "two", "192.0.2.1", "press", unit=2),
+        DeviceDefinition(3, "three", "plc.example", "press"),
     )
     async with SimulatedSite(here) as simulated:
         places = simulated.rewritten()
@@ -32,8 +32,8 @@ async def test_endpoints_on_loopback_are_served_as_they_are(press):
         port = other.port
     here = site(
         press,
-        Device(1, "one", "localhost", "press", port=port),
-        Device(2, "two", "127.0.0.1", "press", port=port, unit=2),
+        DeviceDefinition(1, "one", "localhost", "press", port=port),
+        DeviceDefinition(2, "two", "127.0.0.1", "press", port=port, unit=2),
     )
     async with SimulatedSite(here) as simulated:
         assert simulated.rewritten()[1] == Endpoint("127.0.0.1", port)
@@ -45,15 +45,15 @@ async def test_a_port_in_use_names_the_device(press):
     async with SimulatedPlc() as other:
         here = site(
             press,
-            Device(1, "one", "127.0.0.1", "press", port=other.port),
-            Device(2, "two", "192.0.2.1", "press"),
+            DeviceDefinition(1, "one", "127.0.0.1", "press", port=other.port),
+            DeviceDefinition(2, "two", "192.0.2.1", "press"),
         )
         with pytest.raises(ServeError, match=rf"cannot serve one at 127.0.0.1:{other.port}: .*in use"):
             await SimulatedSite(here).start()
 
 
 async def test_the_report_has_every_endpoint(press, join):
-    async with SimulatedSite(site(press, Device(1, "press-1", "192.0.2.1", "press"))) as simulated:
+    async with SimulatedSite(site(press, DeviceDefinition(1, "press-1", "192.0.2.1", "press"))) as simulated:
         master = await join(simulated.plc("press-1"))
         await master.ask("05 0000 ff00")
         await master.close()

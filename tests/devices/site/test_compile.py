@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from plcmq.devices.model.actions import ArgRef, Check, ExpectChange, Pulse, Read, Sleep, Wait, Write
-from plcmq.devices.model.devices import Device, LinkSettings
+from plcmq.devices.model.devices import DeviceDefinition, LinkSettings
 from plcmq.devices.model.tags import Access, Order, Table, Tag, Type, Verify
 from plcmq.devices.site.compile import compile_device, compile_profile, compile_site
 from plcmq.devices.site.definitions.content import SiteContent
@@ -29,8 +29,8 @@ def test_the_example_of_the_reference_compiles(press: SiteContent) -> None:
     )
     assert action.finally_ == (Write({"start": False}),)
     assert site.devices == (
-        Device(1, "press-1", "192.168.0.10", "press"),
-        Device(
+        DeviceDefinition(1, "press-1", "192.168.0.10", "press"),
+        DeviceDefinition(
             2,
             "press-2",
             "192.168.0.11",

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.client.protocol.errors import Code, Outcome, OutcomeUnknown
 from plcmq.devices.modbus.errors import BadReply, Down, ExceptionReply, NoReply, NotSent
-from plcmq.devices.model.devices import Device
+from plcmq.devices.model.devices import DeviceDefinition
 from plcmq.devices.worker.outcomes import as_error
 
-PRESS = Device(id=1, name="press-1", host="192.168.0.10", profile="press")
+PRESS = DeviceDefinition(id=1, name="press-1", host="192.168.0.10", profile="press")
 UNKNOWN, NOT = Outcome.UNKNOWN, Outcome.NOT_EXECUTED
 
 

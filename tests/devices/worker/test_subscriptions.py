@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.client.protocol.errors import Code, failure
-from plcmq.devices.worker.subscriptions import Watches
+from plcmq.devices.worker.subscriptions import Subscriptions
 
 ERROR = failure(Code.DEVICE_DOWN, "refused")
 
@@ -15,7 +15,7 @@ def args(*tags, interval=1.0, ttl=60.0, deadband=None):
 
 
 def watched(*tags, now=100.2, **more):
-    watches = Watches()
+    watches = Subscriptions()
     return watches, watches.add("w1", args(*tags, **more), now)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from plcmq.devices.site.definitions.content import Form, SiteContent
+from plcmq.devices.site.definitions.content import Definition, SiteContent
 from plcmq.devices.site.definitions.diff import Changes, compare, merge, same
 from plcmq.devices.site.definitions.problems import SiteError
 
 
-def device(number: int, name: str, **fields: object) -> Form:
+def device(number: int, name: str, **fields: object) -> Definition:
     return {"id": number, "name": name, "host": "h", "profile": "p", **fields}
 
 
