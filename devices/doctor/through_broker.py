@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from ...client.protocol.errors import Code, PlcmqError
 from ..modbus.errors import ExceptionReply, LinkError, NoReply
-from ..model.devices import Device
+from ..model.devices import DeviceDefinition
 from ..model.tags import Table
 from .checks import Finding, Verdict
 
@@ -31,7 +31,7 @@ class BrokerLine:
 
     is_own = False
 
-    def __init__(self, conn: Requester, device: Device) -> None:
+    def __init__(self, conn: Requester, device: DeviceDefinition) -> None:
         self._conn = conn
         self._device = device
 

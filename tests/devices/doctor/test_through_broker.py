@@ -8,7 +8,7 @@ from plcmq.client.protocol.errors import failure
 from plcmq.devices.doctor.checks import Verdict
 from plcmq.devices.doctor.through_broker import BrokerLine
 from plcmq.devices.modbus.errors import ExceptionReply, LinkError, NoReply
-from plcmq.devices.model.devices import Device
+from plcmq.devices.model.devices import DeviceDefinition
 from plcmq.devices.model.tags import Table
 
 
@@ -25,7 +25,7 @@ class Answering:
 
 
 def line(answer: object) -> BrokerLine:
-    return BrokerLine(Answering(answer), Device(1, "press-1", "127.0.0.1", profile="press"))
+    return BrokerLine(Answering(answer), DeviceDefinition(1, "press-1", "127.0.0.1", profile="press"))
 
 
 async def test_registers_come_as_their_bytes():
