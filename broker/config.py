@@ -26,6 +26,7 @@ from .config_values import BOOLEAN, DATABASE, TEXT, Kind, Misread, Scalar, addre
 DEFAULT_REGISTRY: Final = "sqlite:///plcmq.db"
 DEFAULT_FILE: Final = Path("plcmq.toml")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+LOG_FORMATS: Final = ("text", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class ServeSettings:
     in_process_host: bool = True  # whether a device host runs inside the broker's process
     drain: float = 10.0  # seconds that accepted requests get to finish when the broker is told to end
     log_level: str = "info"  # one of LOG_LEVELS
+    log_format: str = "text"  # one of LOG_FORMATS
     limits: Limits = DEFAULT_LIMITS  # of one message; `max_body` sets its body_bytes
 
 
@@ -79,6 +81,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "in_process_host": BOOLEAN,
     "drain": seconds(3600, zero=True),
     "log_level": choice(*LOG_LEVELS),
+    "log_format": choice(*LOG_FORMATS),
     "max_body": whole(1024, MAX_FRAME_BYTES),
     "host_broker": address("tcp://127.0.0.1:7503", to_bind=False),
     "host_name": TEXT,
@@ -178,9 +181,9 @@ def _build(values: Mapping[str, Scalar]) -> Settings:
         by_field = {name: name for name in names} | renamed
         return {field: values[name] for field, name in by_field.items() if name in values}
 
-    serve = fields("bind", "host_bind", "registry", "in_process_host", "drain", "log_level")
+    serve = fields("bind", "host_bind", "registry", "in_process_host", "drain", "log_level", "log_format")
     limits = replace(DEFAULT_LIMITS, **fields(body_bytes="max_body"))
-    host = fields("drain", "log_level", broker="host_broker", name="host_name")
+    host = fields("drain", "log_level", "log_format", broker="host_broker", name="host_name")
     return Settings(
         serve=ServeSettings(**serve, limits=limits),
         host=HostSettings(**host),

@@ -20,3 +20,4 @@ class HostSettings:
     name: str = field(default_factory=socket.gethostname)  # how people tell this host from others
     drain: float = 10.0  # seconds that accepted requests get to finish when the host is told to end
     log_level: str = "info"  # debug, info, warning or error
+    log_format: str = "text"  # text or json

@@ -17,8 +17,9 @@ from ....client.protocol.endpoint import BadEndpoint
 from ....devices.host.settings import HostSettings
 from ...config import ServeSettings, load, without_password
 from ..terminal import render
+from ..terminal.log_lines import log_to_stderr
 from ..terminal.options import ConfigOption, JsonOption, RegistryOption
-from ..terminal.process import log_to_stderr, run_until_stopped
+from ..terminal.process import run_until_stopped
 from ..terminal.reporting import CommandFailed, reported
 
 _SERVE = ServeSettings()
@@ -39,6 +40,10 @@ LogLevelOption = Annotated[
     typer.Option(
         "--log-level", metavar="LEVEL", help="debug, info, warning or error.", show_default=_SERVE.log_level
     ),
+]
+LogFormatOption = Annotated[
+    str | None,
+    typer.Option("--log-format", metavar="FORMAT", help="text or json.", show_default=_SERVE.log_format),
 ]
 
 
@@ -68,6 +73,7 @@ def serve(
         ),
     ] = None,
     log_level: LogLevelOption = None,
+    log_format: LogFormatOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -91,6 +97,7 @@ def serve(
         "drain": drain,
         "max_body": max_body,
         "log_level": log_level,
+        "log_format": log_format,
     }
     with reported(as_json):
         _serve(load(flags, os.environ, config).serve, as_json)
@@ -100,7 +107,7 @@ def _serve(settings: ServeSettings, as_json: bool) -> None:
     from ...service.serve import Serving, serve
     from ...storage.registry import RegistryError
 
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format)
     registry = without_password(settings.registry)
 
     def ready(serving: Serving) -> None:
@@ -143,6 +150,7 @@ def host(
     ] = None,
     drain: DrainOption = None,
     log_level: LogLevelOption = None,
+    log_format: LogFormatOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Run a device host: it owns the connections to the PLCs that the broker gives it.
@@ -155,7 +163,13 @@ def host(
 
         plcmq host --name hall-2
     """
-    flags = {"host_broker": broker, "host_name": name, "drain": drain, "log_level": log_level}
+    flags = {
+        "host_broker": broker,
+        "host_name": name,
+        "drain": drain,
+        "log_level": log_level,
+        "log_format": log_format,
+    }
     with reported(False):
         _host(load(flags, os.environ, config).host)
 
@@ -163,7 +177,7 @@ def host(
 def _host(settings: HostSettings) -> None:
     from ....devices.host.process import HostRefused, run_host
 
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format)
     log.info("host %s looks for the broker at %s", settings.name, settings.broker)
 
     async def run(stop: asyncio.Event) -> None:

@@ -12,8 +12,9 @@ import typer
 
 from ...config import load
 from ..terminal import render
+from ..terminal.log_lines import log_to_stderr
 from ..terminal.options import ConfigOption, JsonOption
-from ..terminal.process import log_to_stderr, run_until_stopped
+from ..terminal.process import run_until_stopped
 from ..terminal.reporting import CommandFailed, reported
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -75,3 +77,50 @@ def test_the_commands_that_call_need_no_library_of_the_broker(broker):
     for library in ("pymodbus", "peewee", "yaml"):
         result = run_without(library, "call", "press-1", "status")
         assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_closed_standard_descriptor_is_no_matter(closed):
+    """Else a socket gets its number, and what is printed goes to a peer."""
+    program = f"{sys.executable} -m plcmq.broker.cli --version {closed}"
+    assert subprocess.run(["sh", "-c", program], timeout=60, check=False).returncode == 0
+
+
+def starting(*arguments: str) -> subprocess.Popen[str]:
+    """The program, which waits in the middle of its imports until its stdin has a line."""
+    code = (
+        f"import sys; sys.argv[1:] = {arguments!r}\n"
+        "import builtins; inner = builtins.__import__\n"
+        "def slow(name, *rest):\n"
+        "    if name == 'app':\n"
+        "        builtins.__import__ = inner\n"
+        "        print('importing', flush=True); sys.stdin.readline()\n"
+        "    return inner(name, *rest)\n"
+        "builtins.__import__ = slow\n"
+        "from plcmq.broker.cli.entry import run; run()"
+    )
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True)
+
+
+@pytest.mark.parametrize(("command", "status"), [("serve", 0), ("host", 0), ("call", 128 + signal.SIGTERM)])
+def test_sigterm_ends_it_while_it_is_still_importing(command, status):
+    with starting(command) as process:
+        assert process.stdout.readline() == "importing\n"
+        process.terminate()
+        assert process.wait(20) == status
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a namespace of processes needs root")
+def test_as_the_first_process_of_a_container_it_hears_sigterm_from_the_first_line_on():
+    code = (
+        "import os, signal\n"
+        "from plcmq.broker.cli import entry\n"
+        "import sys; sys.argv[1:] = ['serve']\n"
+        "entry._end_by_signal_from_now_on()\n"
+        "assert os.getpid() == 1\n"
+        "os.kill(1, signal.SIGTERM)\n"
+        "sys.exit(3)"
+    )
+    command = ["unshare", "--pid", "--fork", sys.executable, "-c", code]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0

@@ -1,14 +1,12 @@
-"""Commands that run until they are told to end: signals and log."""
+"""Commands that run until they are told to end: their signals."""
 
 from __future__ import annotations
 
-import logging
 import signal
 import subprocess
 import sys
 
 import pytest
-from plcmq.broker.cli.terminal.process import log_to_stderr
 
 STUBBORN = """
 import asyncio
@@ -33,10 +31,20 @@ def stubborn():
         process.kill()
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_asks_it_to_stop(stubborn, ending):
     stubborn.send_signal(ending)
     assert stubborn.stdout.readline() == "stopping\n"
+
+
+def test_a_hangup_that_is_ignored_stays_ignored():
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + STUBBORN
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "stopping\n"
+        process.kill()
 
 
 def test_a_second_ctrl_c_ends_it_at_once(stubborn):
@@ -44,12 +52,3 @@ def test_a_second_ctrl_c_ends_it_at_once(stubborn):
     assert stubborn.stdout.readline() == "stopping\n"
     stubborn.send_signal(signal.SIGINT)
     assert stubborn.wait(10) == -signal.SIGINT
-
-
-def test_the_log_is_one_line_an_event_from_its_level_on(capsys):
-    log_to_stderr("warning")
-    log = logging.getLogger("plcmq.devices.transport.link")
-    log.info("not this")
-    log.warning("press-1: [refused] at %s", "192.0.2.1:502")
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line[8:] == "  press-1: [refused] at 192.0.2.1:502"
