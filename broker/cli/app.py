@@ -13,6 +13,7 @@ import typer
 
 from .bench import bench
 from .calls.calling import call, read, write
+from .calls.overview import info, stats
 from .calls.watching import watch
 from .demo.command import demo
 from .run.serving import host, serve
@@ -59,6 +60,8 @@ app.command("demo", rich_help_panel=SERVING)(demo)
 app.command("serve", rich_help_panel=SERVING)(serve)
 app.command("host", rich_help_panel=SERVING)(host)
 app.command("simulate", rich_help_panel=SERVING)(simulate)
+app.command("info", rich_help_panel=SERVING)(info)
+app.command("stats", rich_help_panel=SERVING)(stats)
 app.command("apply", rich_help_panel=SITE)(apply)
 app.command("export", rich_help_panel=SITE)(export)
 app.add_typer(device_app, name="device", rich_help_panel=SITE)

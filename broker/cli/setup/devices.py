@@ -1,21 +1,19 @@
 """`device list|show|enable|…`: the devices of the registry, and how they are doing.
 
-Strategy: the registry says what there is, with or without a broker. How a device is doing only a running
-broker knows: it is asked briefly, and where none answers the state is `unknown`.
+Strategy: `list` and `show` ask a running broker, and read the registry where none answers (see `lookup`).
+What changes a device changes the registry, with or without a broker, which notices within a second.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ....client import get_conn
-from ....client.protocol.errors import BrokerUnreachable, PlcmqError
-from ....devices.model.devices import DeviceDefinition
 from ...config import load
 from ..terminal import render
 from ..terminal.arguments import device_of
@@ -29,16 +27,13 @@ from ..terminal.options import (
     TimeoutOption,
 )
 from ..terminal.reporting import CommandFailed, reported
-
-PATIENCE = 0.5  # seconds that a broker gets to answer
-PAGE = 1000  # devices in one question to the broker
+from .lookup import Told, find_device, row_of, told_by_broker
 
 app = typer.Typer(
     name="device",
     no_args_is_help=True,
     help="List, show, enable, disable, relearn, unlock and remove devices.",
 )
-Row = Mapping[str, Any]
 
 
 @app.command("list")
@@ -57,21 +52,31 @@ def list_devices(
         plcmq device list --json | jq -r '.devices[] | select(.state == "down") | .name'
     """
     with reported(as_json):
-        from ....devices.site.compile import compile_device
-        from ..terminal.registry import registry_of
-
-        with registry_of(registry, config) as opened:
-            forms = opened.snapshot().devices
-        live, why_not = _live(broker, config)
-        rows = [_row(compile_device(form), live, why_not) for form in forms]
+        rows, note = _listed(registry, broker, config)
         if as_json:
             render.print_json({"devices": rows, "total": len(rows)})
         elif rows:
             render.print_devices(rows)
         else:
             render.remark("no devices yet; `plcmq apply SITE` brings a site file into the registry")
-        if why_not and rows and not as_json:
-            render.remark(f"state unknown: {why_not}")
+        if note and rows and not as_json:
+            render.remark(note)
+
+
+def _listed(
+    registry: str | None, broker: str | None, config: Path | None
+) -> tuple[Sequence[Mapping[str, Any]], str]:
+    """All devices, and a remark on where that comes from, if one is due."""
+    told = told_by_broker(broker, config)
+    if registry is None and not told.why_not:
+        return told.rows, ""
+    from ....devices.site.compile import compile_device
+    from ..terminal.registry import registry_of
+
+    with registry_of(registry, config) as opened:
+        forms = opened.snapshot().devices
+    note = f"state unknown: {told.why_not}; the registry says what there is" if told.why_not else ""
+    return [row_of(compile_device(form), told) for form in forms], note
 
 
 @app.command()
@@ -91,19 +96,50 @@ def show(
         plcmq device show 2 --json
     """
     with reported(as_json):
-        from ....devices.site.compile import compile_device, compile_profile
-        from ....devices.site.python_class import profile_form
-        from ..terminal.registry import registry_of
-
-        with registry_of(registry, config) as opened:
-            content = opened.snapshot()
-        form = find_device(content.devices, device)
-        profile = profile_form(form["profile"], content.profiles)
-        state = _row(compile_device(form), *_live(broker, config))
+        document, note = _shown(device, registry, broker, config)
         if as_json:
-            render.print_json({"device": form, "profile": profile, "state": state})
+            render.print_json(document)
         else:
-            render.print_device(state, compile_profile(form["profile"], profile))
+            render.print_device(document["state"], document["description"])
+            if note:
+                render.remark(note)
+
+
+def _shown(
+    device: str, registry: str | None, broker: str | None, config: Path | None
+) -> tuple[dict[str, Any], str]:
+    """All about one device, and a remark on where that comes from, if one is due.
+
+    The document has `state` and `description`, and from the registry `device` and `profile` as a site file
+    defines them.
+    """
+    told = told_by_broker(broker, config, device if registry is None else None)
+    live = {} if told.description is None else {"state": told.rows[0], "description": told.description}
+    note = f"state unknown: {told.why_not}" if told.why_not else ""
+    try:
+        return _defined(device, registry, config, told) | live, note
+    except (CommandFailed, ModuleNotFoundError):  # no registry here, or nothing that could read one
+        if not live:
+            raise
+    return live, ""
+
+
+def _defined(device: str, registry: str | None, config: Path | None, told: Told) -> dict[str, Any]:
+    """One device as the registry has it, with its state as far as it is told."""
+    from ....devices.interface.describe import describe
+    from ....devices.interface.requests import CompiledProfile
+    from ....devices.site.compile import compile_device, compile_profile
+    from ....devices.site.python_class import profile_form
+    from ..terminal.registry import registry_of
+
+    with registry_of(registry, config) as opened:
+        content = opened.snapshot()
+    form = find_device(content.devices, device)
+    profile = profile_form(form["profile"], content.profiles)
+    definition = compile_device(form)
+    described = describe(definition, CompiledProfile(compile_profile(form["profile"], profile)))
+    state = row_of(definition, told)
+    return {"state": state, "description": described, "device": form, "profile": profile}
 
 
 @app.command()
@@ -233,54 +269,3 @@ def _set_enabled(
 
 
 _WORDS = {True: "enabled", False: "disabled"}
-
-
-def find_device(forms: Iterable[Row], device: str) -> Row:
-    """The definition of the device with this name or id.
-
-    Raises:
-        CommandFailed: there is none.
-    """
-    known = list(forms)
-    for form in known:
-        if device_of(device) in (form["id"], form["name"]):
-            return form
-    names = [str(form["name"]) for form in known]
-    hint = f"it has {', '.join(names[:20])}" if names else "it is empty: `plcmq apply SITE` fills it"
-    raise CommandFailed("unknown_device", [f"there is no device {device!r} in the registry"], hint)
-
-
-def _row(device: DeviceDefinition, live: Mapping[int, Row], why_not: str) -> dict[str, Any]:
-    """A device as the broker's `devices` tells it; where the broker does not, the state is `unknown`."""
-    told = live.get(device.id)
-    if told is not None and told["name"] == device.name:
-        return dict(told)
-    unknown = why_not or "the broker does not know it: does it use another registry?"
-    return {
-        "id": device.id,
-        "name": device.name,
-        "profile": device.profile,
-        "endpoint": str(device.endpoint),
-        "unit": device.unit,
-        "enabled": device.enabled,
-        "state": "unknown" if device.enabled else "disabled",
-        "since": None,
-        "reason": unknown if device.enabled else None,
-    }
-
-
-def _live(broker: str | None, config: Path | None) -> tuple[dict[int, Row], str]:
-    """What a running broker tells of its devices, by id; or why it does not."""
-    settings = load({"broker": broker}, os.environ, config)
-    told: dict[int, Row] = {}
-    try:
-        with get_conn(settings.client.broker, timeout=PATIENCE, connect_timeout=PATIENCE) as conn:
-            while True:
-                page = conn.devices(limit=PAGE, offset=len(told))
-                told |= {row["id"]: row for row in page["devices"]}
-                if len(told) >= page["total"] or not page["devices"]:
-                    return told, ""
-    except BrokerUnreachable as error:
-        return {}, f"no broker answers at {error.endpoint}"
-    except PlcmqError as error:
-        return {}, f"the broker does not tell: {error}"

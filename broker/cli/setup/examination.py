@@ -19,7 +19,7 @@ from ....devices.doctor.through_broker import BrokerLine
 from ....devices.model.devices import DeviceDefinition
 from ..terminal import render
 from ..terminal.reporting import CommandFailed
-from .devices import find_device
+from .lookup import find_device
 
 PATIENCE = 2.0  # seconds that a broker gets to answer, before we take it that nobody has the connection
 PAGE = 1000  # devices in one question to the broker

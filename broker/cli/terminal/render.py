@@ -18,8 +18,6 @@ from rich.text import Text
 
 from ....client.protocol.bodies import Codec, encode
 from ....client.protocol.errors import BrokerUnreachable, Code, Outcome, PlcmqError
-from ....devices.model.devices import Profile
-from ....devices.model.tags import Tag
 from ....devices.site.definitions.diff import Changes
 
 STATE_STYLES: Mapping[str, str] = {
@@ -144,30 +142,26 @@ def print_devices(rows: Sequence[Mapping[str, Any]]) -> None:
         print_line(f"[{STATE_STYLES.get(row['state'], '')}]{escape(row['name'])}[/]: {escape(row['reason'])}")
 
 
-def print_device(state: Mapping[str, Any], profile: Profile) -> None:
-    """One device: how it is doing, then its tags and actions."""
+def print_device(state: Mapping[str, Any], described: Mapping[str, Any]) -> None:
+    """One device: how it is doing, then its tags and actions, as `describe` tells them."""
     since = ago(state["since"])
     print_table(
         ("NAME", "VALUE"),
         [(name, state[name]) for name in ("id", "name", "profile", "endpoint", "unit", "state")]
         + [(name, value) for name, value in (("for", since), ("reason", state["reason"])) if value],
     )
-    print_line()
-    print_table(
-        ("TAG", "ADDRESS", "TYPE", "ACCESS", "UNIT", "DESCRIPTION"), map(_tag_row, profile.tags.values())
-    )
-    if profile.actions:
+    if tags := described.get("tags"):
         print_line()
-        rows = [(name, " ".join(action.args), action.description) for name, action in profile.actions.items()]
+        heads = ("TAG", "ADDRESS", "TYPE", "ACCESS", "UNIT", "DESCRIPTION")
+        columns = ("address", "type", "access", "unit", "description")
+        print_table(heads, [(name, *(tag.get(column) for column in columns)) for name, tag in tags.items()])
+    if actions := described.get("actions"):
+        print_line()
+        rows = [
+            (name, " ".join(action["schema"].get("properties", {})), action["description"])
+            for name, action in actions.items()
+        ]
         print_table(("ACTION", "ARGUMENTS", "DESCRIPTION"), rows)
-
-
-def _tag_row(tag: Tag) -> tuple[object, ...]:
-    bit = "" if tag.bit is None else f".{tag.bit}"
-    length = f"[{tag.length}]" if tag.length else ""
-    count = f" x {tag.count}" if tag.count else ""
-    address = f"{tag.table}:{tag.address}{bit}"
-    return tag.name, address, f"{tag.type}{length}{count}", str(tag.access), tag.unit, tag.description
 
 
 def _flattened(values: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, object]]:

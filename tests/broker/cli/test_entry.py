@@ -10,7 +10,20 @@ from importlib.metadata import version
 
 import pytest
 
-COMMANDS = ["serve", "host", "apply", "export", "call", "read", "write", "bench", "simulate", "demo"]
+COMMANDS = [
+    "serve",
+    "host",
+    "apply",
+    "export",
+    "call",
+    "read",
+    "write",
+    "bench",
+    "simulate",
+    "demo",
+    "info",
+    "stats",
+]
 COMMANDS += [f"device {name}" for name in ("list", "show", "enable", "disable", "remove")]
 
 

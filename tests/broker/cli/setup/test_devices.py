@@ -43,7 +43,7 @@ def test_a_broker_tells_the_state_since_when_and_why(plcmq, broker):
 
 def test_a_device_that_the_broker_does_not_know_is_unknown(plcmq, broker):
     broker.answers["devices"] = {"devices": [live(1, "another")], "total": 1}
-    listed = json.loads(plcmq("device", "list", "--json").stdout)
+    listed = json.loads(plcmq("device", "list", "--registry", "sqlite:///plcmq.db", "--json").stdout)
     assert [row["state"] for row in listed["devices"]] == ["unknown", "unknown"]
 
 
@@ -52,6 +52,24 @@ def test_the_list_as_json_has_the_form_of_the_protocol(plcmq):
     assert listed["total"] == 2
     fields = {"id", "name", "profile", "endpoint", "unit", "enabled", "state", "since", "reason"}
     assert listed["devices"][0].keys() == fields
+
+
+def test_without_a_registry_the_broker_tells_what_there_is(plcmq, broker, tmp_path):
+    (tmp_path / "plcmq.db").unlink()
+    broker.answers["devices"] = {"devices": [live(7, "oven")], "total": 1}
+    assert json.loads(plcmq("device", "list", "--json").stdout)["devices"][0]["name"] == "oven"
+
+
+def test_without_a_registry_the_broker_shows_a_device(plcmq, broker, tmp_path):
+    (tmp_path / "plcmq.db").unlink()
+    broker.answers["devices"] = {"devices": [live(7, "oven")], "total": 1}
+    tags = {"heat": {"address": "holding:3", "type": "int16", "access": "ro", "unit": "degC"}}
+    broker.answers["describe"] = {"tags": tags, "actions": {}}
+    text = plcmq("device", "show", "7").stdout
+    assert "name\toven" in text
+    assert "heat\tholding:3\tint16\tro\tdegC" in text
+    unknown = plcmq("device", "show", "8")
+    assert (unknown.exit_code, "there is no device '8'" in unknown.stderr) == (1, True)
 
 
 def test_show_tells_definition_tags_and_actions(plcmq):
