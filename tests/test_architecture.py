@@ -69,16 +69,14 @@ MAY_IMPORT: dict[str, str] = {
         "client/protocol devices/model devices/protocol devices/host broker broker/fleet "
         "broker/routing broker/storage"
     ),
-    "broker/cli/terminal": (
-        "client/protocol client devices/model devices/site/definitions broker broker/storage"
-    ),
+    "broker/cli/terminal": "client/protocol client devices/site/definitions broker broker/storage",
     "broker/cli/run": (
         "client/protocol devices/site devices/host devices/simulator/faults devices/simulator broker "
         "broker/storage broker/service broker/cli/terminal"
     ),
     "broker/cli/setup": (
-        "client/protocol client/aio client devices/model devices/site/definitions "
-        "devices/site devices/doctor broker broker/cli/terminal"
+        "client/protocol client/aio client devices/model devices/site/definitions devices/site "
+        "devices/interface devices/doctor broker broker/cli/terminal"
     ),
     "broker/cli/calls": "client/protocol client/aio client broker broker/cli/terminal",
     "broker/cli/demo": "client devices/site/definitions devices/site broker/cli/terminal",
