@@ -30,17 +30,21 @@ MAY_IMPORT: dict[str, str] = {
     "devices/planning": "client/protocol devices/model devices/modbus",
     "devices/actions": "client/protocol devices/model",
     "devices/channel": "devices/model devices/modbus devices/transport",
-    "devices/site/definitions": "devices/model",
-    "devices/site/forms": "devices/model devices/site/definitions",
-    "devices/site/rules": "client/protocol devices/model devices/site/definitions devices/site/forms",
+    "devices/site/definitions": "devices/model devices/modbus",
+    "devices/site/forms": "devices/model devices/modbus devices/site/definitions",
+    "devices/site/rules": (
+        "client/protocol devices/model devices/modbus devices/site/definitions devices/site/forms"
+    ),
     "devices/site": (
         "devices/model devices/python devices/site/definitions devices/site/forms devices/site/rules"
     ),
     "devices": "devices/python",
-    "devices/interface": "client/protocol devices/model devices/planning devices/site/definitions",
+    "devices/interface": (
+        "client/protocol devices/model devices/modbus devices/planning devices/site/definitions"
+    ),
     "devices/protocol": "client/protocol devices/model devices/planning devices/site/definitions",
     "devices/worker": (
-        "client/protocol devices/model devices/modbus devices/transport devices/planning "
+        "client/protocol devices/model devices/modbus devices/planning "
         "devices/actions devices/channel devices/interface devices/protocol"
     ),
     "devices/host": (
@@ -51,10 +55,11 @@ MAY_IMPORT: dict[str, str] = {
         "client/protocol devices/model devices/modbus devices/transport devices/channel "
         "devices/site/definitions"
     ),
-    "devices/simulator/registers": "devices/model",
-    "devices/simulator/faults": "devices/model devices/simulator/registers",
+    "devices/simulator/registers": "devices/model devices/modbus",
+    "devices/simulator/faults": "devices/model devices/modbus devices/simulator/registers",
     "devices/simulator": (
-        "client/protocol devices/model devices/transport devices/simulator/registers devices/simulator/faults"
+        "client/protocol devices/model devices/modbus devices/transport devices/simulator/registers "
+        "devices/simulator/faults"
     ),
     "broker": (
         "client/protocol devices/model devices/site/definitions devices/site devices/interface devices/host"

@@ -1,4 +1,4 @@
-"""The account of one run of an action: what has changed at the device, and what its errors say of it.
+"""The outcome of one run of an action: what has changed at the device, and what its errors say of it.
 
 Strategy: one place decides what an error of an action is called and which outcome it carries, so that no
 step can get it wrong. The rules:

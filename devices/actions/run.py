@@ -2,8 +2,8 @@
 
 Strategy: pure. An `ActionRun` is a script (a generator) that asks for one effect after the other: read these
 tags, write those, pause. The worker carries it out and says what came of it; the script goes on. It knows
-no clock (`now` comes in with every step) and no wire. How one step is done is in `performing`; what an error
-is called, and which outcome it carries, is kept in the run's `RunOutcome`.
+no clock (`now` comes in with every step) and no wire. How one step is done is in `steps`; what an error is
+called, and which outcome it carries, is kept in the run's `RunOutcome`.
 
 `finally` undoes what the steps may have done. It runs after success, and after a failure or a cancellation
 unless surely nothing has been written: to write then would turn `not_executed` into a lie. It has its own
@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 AT_END_SHARE: Final = 0.5
-"""Of the time for `finally`: what code that failed leaves to the steps it wants at the end."""
+"""Share of FINALLY_TIME reserved for `at_end` steps after Python code has failed."""
 PYTHON: Final = "python"  # the kind of step that an error names where code is at work between its steps
 
 _Wanted = Generator[ReadTags | WriteTags | Pause | Resume, Answer, Mapping[str, Value] | PlcmqError]

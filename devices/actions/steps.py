@@ -85,13 +85,13 @@ class Performer:
         self.stop_if_interrupted()
 
     def check_limits(self) -> None:
-        """Ends the step here if the action was interrupted or its time is up."""
+        """Raises `StepFailed` if the action was interrupted or its time is up."""
         self.stop_if_interrupted()
         if self.limit - self.now <= RESOLUTION:
             raise self.outcome.out_of_time()
 
     def stop_if_interrupted(self) -> None:
-        """Ends the step here if the action was interrupted; never while it cleans up."""
+        """Raises `StepFailed` if the action was interrupted; never while it cleans up."""
         if self.interruption is not None and not self.outcome.cleaning:
             raise self.outcome.interrupted(self.interruption)
 

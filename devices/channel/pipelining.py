@@ -14,7 +14,8 @@ import logging
 from asyncio import Future
 from collections.abc import Sequence
 
-from ..modbus.pdu import ADDRESSES, Transaction, read, span_of
+from ..modbus.limits import ADDRESSES
+from ..modbus.pdu import Transaction, read, span_of
 from .turns import Turns
 
 Reply = bytes | int

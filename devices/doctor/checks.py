@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from ...client.protocol.errors import PlcmqError
 from ..modbus.errors import ExceptionReply, LinkError
-from ..modbus.pdu import ADDRESSES, MAX_READ_REGISTERS
+from ..modbus.limits import ADDRESSES, MAX_READ_REGISTERS
 from ..model.codec import TagCodec
 from ..model.devices import DeviceDefinition, Profile
 from ..model.tags import Order, Table, Tag

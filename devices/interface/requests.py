@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ...client.protocol.errors import Code, PlcmqError, failure
+from ..modbus.limits import ADDRESSES, MAX_REGISTER, most_read, most_written
 from ..model.codec import TagCodec, codecs
 from ..model.devices import Profile
 from ..model.tags import Access, Table
@@ -24,10 +25,6 @@ READS: Final = frozenset(
     {"read", "read_raw", "watch", "unwatch", "describe", "status", "lock", "unlock", "identify"}
 )
 """The actions that cannot change anything at the device."""
-
-_RAW_READ_LIMIT: Final = {True: 2000, False: 125}  # bits, registers (specification, 6.1 and 6.3)
-_RAW_WRITE_LIMIT: Final = {True: 1968, False: 123}  # bits, registers (specification, 6.11 and 6.12)
-_ADDRESSES: Final = 0x10000
 
 MIN_INTERVAL: Final = 0.02  # seconds between two looks of a watch
 MAX_INTERVAL: Final = 3600.0  # seconds
@@ -142,8 +139,8 @@ def _fit_unwatch(_profile: CompiledProfile, rqargs: Args) -> Args:
 def _fit_read_raw(_profile: CompiledProfile, rqargs: Args) -> Args:
     only(rqargs, "table", "address", "count")
     table = _table(rqargs)
-    count = integer(rqargs, "count", 1, _RAW_READ_LIMIT[table.is_bits], default=1)
-    address = integer(rqargs, "address", 0, _ADDRESSES - count)
+    count = integer(rqargs, "count", 1, most_read(table.is_bits), default=1)
+    address = integer(rqargs, "address", 0, ADDRESSES - count)
     return {"table": table.value, "address": address, "count": count}
 
 
@@ -153,21 +150,21 @@ def _fit_write_raw(_profile: CompiledProfile, rqargs: Args) -> Args:
     if not table.is_writable:
         raise bad_args("table", f"`{table}` cannot be written; `coil` and `holding` can")
     values = rqargs.get("values")
-    limit = _RAW_WRITE_LIMIT[table.is_bits]
+    limit = most_written(table.is_bits)
     if not isinstance(values, list) or not 1 <= len(values) <= limit:
         raise bad_args("values", f"must be a list of 1 to {limit} values")
     for index, value in enumerate(values):
         if not _fits_raw(value, table):
-            wanted = "true, false, 1 or 0" if table.is_bits else "an integer from 0 to 65535"
+            wanted = "true, false, 1 or 0" if table.is_bits else f"an integer from 0 to {MAX_REGISTER}"
             raise bad_args(f"values.{index}", f"must be {wanted}")
-    address = integer(rqargs, "address", 0, _ADDRESSES - len(values))
+    address = integer(rqargs, "address", 0, ADDRESSES - len(values))
     return {"table": table.value, "address": address, "values": values}
 
 
 def _fits_raw(value: Any, table: Table) -> bool:
     if table.is_bits:
         return isinstance(value, int) and value in (0, 1)
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0xFFFF
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_REGISTER
 
 
 def _fit_lock(_profile: CompiledProfile, rqargs: Args) -> Args:

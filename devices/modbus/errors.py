@@ -13,6 +13,31 @@ Strategy: the caller needs two facts: whether anything left this machine, and wh
 
 from __future__ import annotations
 
+from enum import IntEnum
+
+
+class ExceptionCode(IntEnum):
+    """Why a device refuses (Modbus Application Protocol V1.1b3, section 7; 7 is from older editions)."""
+
+    ILLEGAL_FUNCTION = 1
+    ILLEGAL_DATA_ADDRESS = 2
+    ILLEGAL_DATA_VALUE = 3
+    SERVER_DEVICE_FAILURE = 4
+    ACKNOWLEDGE = 5  # accepted, and still at work on it
+    SERVER_DEVICE_BUSY = 6  # nothing was executed: the same request may be sent again
+    NEGATIVE_ACKNOWLEDGE = 7
+    MEMORY_PARITY_ERROR = 8
+    GATEWAY_PATH_UNAVAILABLE = 10
+    GATEWAY_TARGET_FAILED_TO_RESPOND = 11
+
+
+def exception_name(code: int) -> str:
+    """The specification's name of an exception code; `exception_99` where it has none."""
+    try:
+        return ExceptionCode(code).name.lower()
+    except ValueError:
+        return f"exception_{code}"
+
 
 class LinkError(Exception):
     """A transaction failed on its way.

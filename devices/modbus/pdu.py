@@ -1,12 +1,9 @@
 """Modbus requests as bytes, and replies checked against the request they answer.
 
 Strategy: a `Transaction` is built together with what its good reply must look like, so that checking the
-reply is one comparison. Function codes 1 to 6, 15, 16, 22 and 23 go through `struct`, because every polled
-value passes here and pymodbus takes 17 to 87 µs a reply; pymodbus's PDU classes do the identification
-(43/14), and are the oracle for all the others in the tests. Limits and layouts: Modbus Application Protocol
+reply is one comparison. Everything goes through `struct`, because every polled value passes here and pymodbus
+takes 17 to 87 µs a reply; its PDU classes are the oracle in the tests. Layouts: Modbus Application Protocol
 V1.1b3, section 6.
-
-The only file outside the simulator that knows pymodbus.
 """
 
 from __future__ import annotations
@@ -17,6 +14,16 @@ from typing import Final
 
 from ..model.tags import Table
 from .errors import BadReply, ExceptionReply
+from .limits import (
+    ADDRESSES,
+    LAST_ADDRESS,
+    MAX_EXCHANGE_WRITE_REGISTERS,
+    MAX_READ_BITS,
+    MAX_READ_REGISTERS,
+    MAX_REGISTER,
+    MAX_WRITE_BITS,
+    MAX_WRITE_REGISTERS,
+)
 
 __all__ = [
     "BadReply",
@@ -31,13 +38,6 @@ __all__ = [
     "write_register",
     "write_registers",
 ]
-
-MAX_READ_BITS: Final = 2000
-MAX_READ_REGISTERS: Final = 125
-MAX_WRITE_BITS: Final = 1968
-MAX_WRITE_REGISTERS: Final = 123
-MAX_EXCHANGE_WRITE_REGISTERS: Final = 121  # of FC23
-ADDRESSES: Final = 0x10000
 
 # Function, most addresses in one request, bits in an address.
 _READS: Final = {
@@ -139,8 +139,8 @@ def write_register(address: int, value: int) -> Transaction:
         ValueError: no such address or value.
     """
     _check_range(address, 1, 1)
-    if not 0 <= value <= 0xFFFF:
-        raise ValueError(f"a register holds 0 to 65535, not {value}")
+    if not 0 <= value <= MAX_REGISTER:
+        raise ValueError(f"a register holds 0 to {MAX_REGISTER}, not {value}")
     return _echoed(_pack_head(6, address, value))
 
 
@@ -212,4 +212,4 @@ def _check_range(address: int, count: int, most: int) -> None:
     if not 1 <= count <= most:
         raise ValueError(f"one request takes 1 to {most} addresses, not {count}")
     if not 0 <= address <= ADDRESSES - count:
-        raise ValueError(f"{count} addresses from {address} on are not all within 0 to 65535")
+        raise ValueError(f"{count} addresses from {address} on are not all within 0 to {LAST_ADDRESS}")

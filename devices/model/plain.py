@@ -1,7 +1,6 @@
-"""What code that is not ours gives us, as something that can be told to a caller.
+"""Checks that results of user code can be encoded in both codecs, JSON and MessagePack.
 
-Strategy: pure. It is looked at once, where it comes in, and copied: behind this, a reply can be encoded in
-JSON and in MessagePack, passes between host and broker, and is nobody else's to change.
+A result is checked once, where it comes in, and copied, so that the code cannot change it afterwards.
 """
 
 from __future__ import annotations

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
 
+from ..modbus.limits import ADDRESSES
 from ..model.tags import Table
 from .reads import Hole
 
 HoleForm = list[str | int | bool]
 """A hole as plain data: table, address, count, gap."""
-
-_ADDRESSES: Final = 0x10000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,6 @@ def holes_of(forms: object) -> frozenset[Hole]:
 def _hole(form: object) -> Hole:
     match form:
         case [str(table), int(address), int(count), bool(gap)] if type(address) is type(count) is int:
-            if address >= 0 and 1 <= count <= _ADDRESSES - address:
+            if address >= 0 and 1 <= count <= ADDRESSES - address:
                 return Hole(Table(table), address, count, gap)
     raise ValueError(f"{form!r} is no hole")

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..modbus.limits import MAX_READ_BITS, MAX_READ_REGISTERS
 from ..model.tags import Table
 
 _REQUEST: Final = 1 << 32  # the cost of a request; that of a register is 1
@@ -67,8 +68,8 @@ class Hole:
 def plan_reads(
     wants: Iterable[Want],
     *,
-    max_registers: int = 125,
-    max_coils: int = 2000,
+    max_registers: int = MAX_READ_REGISTERS,
+    max_coils: int = MAX_READ_BITS,
     max_gap: int = 8,
     holes: Iterable[Hole] = (),
 ) -> list[Span]:
@@ -102,7 +103,11 @@ def plan_reads(
 
 
 def unreadable(
-    wants: Iterable[Want], *, max_registers: int = 125, max_coils: int = 2000, holes: Iterable[Hole] = ()
+    wants: Iterable[Want],
+    *,
+    max_registers: int = MAX_READ_REGISTERS,
+    max_coils: int = MAX_READ_BITS,
+    holes: Iterable[Hole] = (),
 ) -> list[tuple[Want, str]]:
     """The wants that `plan_reads` leaves out, each with the reason, for people."""
     fences = _fences(holes)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...client.protocol.errors import Code, failure
+from ..modbus.limits import MAX_WRITE_BITS, MAX_WRITE_REGISTERS
 from ..model.tags import Table
 
 
@@ -30,7 +31,7 @@ class WriteSpan:
 
 
 def plan_writes(
-    items: Iterable[WriteItem], *, max_registers: int = 123, max_coils: int = 1968
+    items: Iterable[WriteItem], *, max_registers: int = MAX_WRITE_REGISTERS, max_coils: int = MAX_WRITE_BITS
 ) -> list[WriteSpan]:
     """The requests that write the items in the order given.
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..modbus.errors import ExceptionCode
 from .evidence import Evidence
 from .faults.base import Exchange, Fault
-from .registers.functions import NO_RESPONSE, exception, execute
+from .registers.functions import exception, execute
 from .registers.memory import MemoryChange, Unit
 
 
@@ -28,7 +29,7 @@ class SimulatedEndpoint:
 
     def __init__(self) -> None:
         self.units: dict[int, Unit] = {}
-        self.unit_missing: int | None = NO_RESPONSE
+        self.unit_missing: int | None = ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND
         self.any_unit = False
         self.evidence = Evidence()
         self.serving = False

@@ -58,17 +58,6 @@ def parse_site(text: str, file: str = "") -> SiteContent:
     return _content_of(document.content)
 
 
-def site_from_map(content: object) -> SiteContent:
-    """The content in plain data, such as a map with `profiles` and `devices` from JSON.
-
-    Raises:
-        SiteError: it is not valid; with the path of every problem.
-    """
-    if problems := _problems_of(content):
-        raise SiteError(problems)
-    return _content_of(content)
-
-
 def _problems_of(content: object) -> list[Problem]:
     parts, problems = read_forms(content)
     return problems + check_site(parts)

@@ -12,9 +12,8 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from ..modbus.errors import ExceptionReply
+from ..modbus.errors import ExceptionCode, ExceptionReply
 
-BUSY: Final = 6  # Modbus exception: server device busy
 PAUSES: Final = (0.05, 0.1, 0.2)  # seconds before each further try
 
 Result = TypeVar("Result")
@@ -37,7 +36,7 @@ async def while_busy(
         try:
             return await attempt()
         except ExceptionReply as reply:
-            if reply.code != BUSY or clock() + pause >= until:
+            if reply.code != ExceptionCode.SERVER_DEVICE_BUSY or clock() + pause >= until:
                 raise
         await asyncio.sleep(pause)
     return await attempt()

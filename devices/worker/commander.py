@@ -73,6 +73,10 @@ class Commander:
             self._command_for_ever(), name=f"command {device.name}"
         )
 
+    def __repr__(self) -> str:
+        running = "nothing" if self._running is None else self._running.action
+        return f"<Commander {self._device.name}: {len(self._waiting)} waiting, {running} running>"
+
     @property
     def depth(self) -> int:
         """How many commands wait or are under way."""

@@ -1,8 +1,8 @@
 """A bounded queue of one lane at one device, in which the clients take turns.
 
 Strategy: pure. Every client has a line of its own, and `take` goes round the lines. When the queue is full,
-a newcomer takes the place of the last in the longest line, if its own is shorter than that: whoever asks for
-little is served however much somebody else asks for.
+a newcomer takes the place of the last in the longest line, if its own is shorter than that. So a client that
+asks for little is served however much another one asks for.
 """
 
 from __future__ import annotations
@@ -35,16 +35,11 @@ class FairQueue(Generic[Item]):
         """All that wait, client by client."""
         return (item for line in self._lines.values() for item in line.values())
 
-    @property
-    def clients(self) -> int:
-        """How many clients have something here."""
-        return len(self._lines)
-
     def put(self, job: Job, item: Item) -> Item | None:
         """Lets an item wait at the end of its client's line.
 
         Returns:
-            Who has no place any more: another item, or this one; None if all have.
+            The evicted item (possibly the new one), or None.
         """
         out = None
         if self._count >= self.limit:

@@ -18,16 +18,15 @@ from uuid import uuid4
 from ...client.protocol.errors import Code, PlcmqError, failure
 from ..channel.channel import Channel, Turn
 from ..channel.turns import Lane
+from ..modbus.errors import ExceptionReply, LinkError
 from ..modbus.identification import Identification
-from ..modbus.pdu import ExceptionReply, Transaction, read
+from ..modbus.pdu import Transaction, read
 from ..model.devices import DeviceDefinition
 from ..model.tags import Table
 from ..protocol.messages import Done, Job
-from ..transport.link import LinkError
 from .busy import while_busy
-from .errors import busy, cancelled, expired, fault, no_answer, not_allowed
+from .errors import as_error, busy, cancelled, expired, fault, no_answer, not_allowed
 from .fair_queue import FairQueue
-from .outcomes import as_error
 
 LIMIT: Final = 64  # that may wait for one device
 IDENTIFY: Final = 43  # function code

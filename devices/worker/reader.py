@@ -20,25 +20,23 @@ from ...client.protocol.errors import Code, PlcmqError, failure
 from ..channel.channel import Channel
 from ..channel.turns import Lane
 from ..interface.requests import CompiledProfile
-from ..modbus.pdu import ExceptionReply, read
+from ..modbus.errors import ExceptionCode, ExceptionReply, LinkError
+from ..modbus.pdu import read
 from ..model.devices import DeviceDefinition
 from ..model.tags import Value
 from ..planning.block import Block
 from ..planning.holes import HoleHunt
 from ..planning.reads import Hole, Span, Want, plan_reads, unreadable
 from ..protocol.messages import Done, Job
-from ..transport.link import LinkError
 from .busy import while_busy
-from .errors import busy, expired, fault, no_answer, not_allowed
+from .errors import as_error, busy, expired, fault, no_answer, not_allowed
 from .fair_queue import FairQueue
-from .outcomes import as_error
 from .rounds import Latest, ReadJob, Round
 
 QUEUE_LIMIT: Final = 1024  # reads that may wait for one device
 PLAN_CACHE: Final = 64  # plans kept, one for each set of tags
 Complete = Callable[[list[ReadJob]], None]
 Learn = Callable[[frozenset[Hole]], None]
-ILLEGAL_ADDRESS: Final = 2  # Modbus exception: no such data address
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +82,10 @@ class Reader:
         self._wake = asyncio.Event()
         self._plans: dict[frozenset[str], Plan] = {}
         self._task = asyncio.get_running_loop().create_task(self._read_for_ever(), name=f"read {device.name}")
+
+    def __repr__(self) -> str:
+        numbers = f"{len(self._waiting)} waiting, {len(self._running)} running, {len(self.holes)} holes"
+        return f"<Reader {self._device.name}: {numbers}>"
 
     @property
     def depth(self) -> int:
@@ -184,7 +186,7 @@ class Reader:
         link, message = self._device.link, f"{self._device.name}: {want.name} cannot be read: {why}"
         if want.width > (link.max_coils if want.table.is_bits else link.max_registers):
             return failure(Code.BAD_ARGS, message, details={"path": "rqargs.tags", "tag": want.name})
-        reply = ExceptionReply(_function(want), ILLEGAL_ADDRESS)
+        reply = ExceptionReply(_function(want), ExceptionCode.ILLEGAL_DATA_ADDRESS)
         error = as_error(self._device, reply, is_write=False)
         return failure(error.code, message, details=error.details)
 
@@ -254,7 +256,7 @@ class Reader:
         self, reply: ExceptionReply, round_: Round, block: Block, lane: Lane, complete: Complete
     ) -> ExceptionReply | LinkError:
         """Reads what can be read of a block that the device refused; why the rest cannot."""
-        if reply.code == ILLEGAL_ADDRESS:
+        if reply.code == ExceptionCode.ILLEGAL_DATA_ADDRESS:
             try:
                 await self._hunt(HoleHunt(block.span), round_, lane, complete)
             except (ExceptionReply, LinkError) as error:
@@ -269,7 +271,7 @@ class Reader:
                     if not await self._ask(round_, self._block(part), lane, complete):
                         return
                 except ExceptionReply as reply:
-                    if reply.code != ILLEGAL_ADDRESS:
+                    if reply.code != ExceptionCode.ILLEGAL_DATA_ADDRESS:
                         raise
                     hunt.report(readable=False)
                 else:

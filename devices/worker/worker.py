@@ -60,6 +60,9 @@ class Worker:
         self._finished = 0
         self._failed = 0
 
+    def __repr__(self) -> str:
+        return f"<Worker {self.device.name}: {self._reader!r}, {self._commander!r}>"
+
     @property
     def depth(self) -> int:
         """How many jobs wait or are under way."""

@@ -21,16 +21,15 @@ from ..channel.channel import Channel, Turn
 from ..channel.turns import Lane
 from ..interface.requests import CompiledProfile
 from ..modbus import pdu as modbus
-from ..modbus.pdu import ExceptionReply, Transaction
+from ..modbus.errors import ExceptionReply, LinkError
+from ..modbus.pdu import Transaction
 from ..model.codec import TagCodec
 from ..model.comparison import matches
 from ..model.devices import DeviceDefinition
 from ..model.tags import Table, Value, Verify
 from ..planning.writes import WriteItem, WriteSpan, plan_writes
-from ..transport.link import LinkError
 from .busy import while_busy
-from .errors import not_allowed
-from .outcomes import as_error
+from .errors import as_error, not_allowed
 from .reader import Reader
 
 FC3, FC22, FC23 = 3, 22, 23

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from ..registers.functions import BUSY
+from ...modbus.errors import ExceptionCode
 from .base import Close, Exchange, Fault, RequestFault, Scene
 
 
@@ -87,7 +87,7 @@ class InFlight(Fault):
         """Strikes what is too many."""
         if exchange.waiting > self.limit and self.strikes():
             if self.overflow is Overflow.BUSY:
-                exchange.refuse(BUSY)
+                exchange.refuse(ExceptionCode.SERVER_DEVICE_BUSY)
             else:
                 exchange.ignore()
 
@@ -102,7 +102,7 @@ class Busy(RequestFault):
     def before(self, exchange: Exchange) -> None:
         """Throws the dice."""
         if self.hits(exchange):
-            exchange.refuse(BUSY)
+            exchange.refuse(ExceptionCode.SERVER_DEVICE_BUSY)
 
 
 @dataclass(kw_only=True, eq=False)

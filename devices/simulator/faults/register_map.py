@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from ...modbus.errors import ExceptionCode
 from ...model.tags import Table
-from ..registers.functions import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, READS, spans
+from ..registers.functions import READS, spans
 from ..registers.memory import MemoryChange, Unit
 from .base import Exchange, Fault, RequestFault, Scene
 
@@ -49,7 +50,7 @@ class NoFunction(Fault):
     def before(self, exchange: Exchange) -> None:
         """Refuses them with exception 1."""
         if exchange.function in self.functions and self.strikes():
-            exchange.refuse(ILLEGAL_FUNCTION)
+            exchange.refuse(ExceptionCode.ILLEGAL_FUNCTION)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -63,7 +64,7 @@ class MaxRegisters(Fault):
     name: ClassVar[str] = "max_registers"
     registers: int = 32
     bits: int = 2000
-    code: int = ILLEGAL_VALUE
+    code: int = ExceptionCode.ILLEGAL_DATA_VALUE
 
     def before(self, exchange: Exchange) -> None:
         """Refuses what is too long."""
@@ -111,7 +112,7 @@ class Hole(AreaFault):
         """Refuses what touches it."""
         if self.here(exchange) and any(self.overlaps(*span) for span in spans(exchange.pdu)):
             self.struck += 1
-            exchange.refuse(ILLEGAL_ADDRESS)
+            exchange.refuse(ExceptionCode.ILLEGAL_DATA_ADDRESS)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -126,7 +127,7 @@ class WholeObject(AreaFault):
         parts = (self.overlaps(*span) and not self.covered(*span) for span in spans(exchange.pdu))
         if self.here(exchange) and any(parts):
             self.struck += 1
-            exchange.refuse(ILLEGAL_ADDRESS)
+            exchange.refuse(ExceptionCode.ILLEGAL_DATA_ADDRESS)
 
 
 @dataclass(kw_only=True, eq=False)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from ..registers.functions import BUSY, WRITES
+from ...modbus.errors import ExceptionCode
+from ..registers.functions import WRITES
 from .base import Admission, Close, Exchange, Fault, Peer, RequestFault, Scene
 
 TICK = 0.001  # seconds by which a timer may be early
@@ -133,7 +134,7 @@ class PlcStop(Fault):
         if exchange.arrived - self._since < self.silent:
             exchange.ignore()
         else:
-            exchange.refuse(BUSY)
+            exchange.refuse(ExceptionCode.SERVER_DEVICE_BUSY)
 
 
 @dataclass(kw_only=True, eq=False)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ...modbus.limits import LAST_ADDRESS
 from ...model.tags import Table
-
-LAST_ADDRESS: Final = 65535
 
 _PLAIN: Final = re.compile(r"([a-z]+):(0|[1-9][0-9]{0,9})", re.ASCII)
 _MODICON: Final = re.compile(r"([0134])([0-9]{4,5})", re.ASCII)

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from ...modbus.limits import MAX_READ_BITS, MAX_READ_REGISTERS, MAX_WRITE_BITS, MAX_WRITE_REGISTERS
 from ...model.devices import LinkSettings
 from ...model.tags import Access, Order, Type
 from ..definitions.presets import preset_settings
@@ -74,7 +75,7 @@ class TagForm(StrictForm):
         default=Access.RO, description="`ro`: read only; `rw`: may be written."
     )
     count: int | None = Field(
-        default=None, ge=1, le=2000, description="Number of elements; makes the tag an array."
+        default=None, ge=1, le=MAX_READ_BITS, description="Number of elements; makes the tag an array."
     )
     length: int | None = Field(
         default=None, ge=1, le=250, description="Length of a string in bytes, two to a register."
@@ -254,19 +255,22 @@ class LinkForm(StrictForm):
         default=_LINK.backoff_max, description="Longest time between two attempts to connect."
     )
     max_registers: int = Field(
-        default=_LINK.max_registers, ge=1, le=125, description="Registers in one read."
+        default=_LINK.max_registers, ge=1, le=MAX_READ_REGISTERS, description="Registers in one read."
     )
-    max_coils: int = Field(default=_LINK.max_coils, ge=1, le=2000, description="Bits in one read.")
+    max_coils: int = Field(default=_LINK.max_coils, ge=1, le=MAX_READ_BITS, description="Bits in one read.")
     max_write_registers: int = Field(
-        default=_LINK.max_write_registers, ge=1, le=123, description="Registers in one write (FC 16)."
+        default=_LINK.max_write_registers,
+        ge=1,
+        le=MAX_WRITE_REGISTERS,
+        description="Registers in one write (FC 16).",
     )
     max_write_coils: int = Field(
-        default=_LINK.max_write_coils, ge=1, le=1968, description="Bits in one write (FC 15)."
+        default=_LINK.max_write_coils, ge=1, le=MAX_WRITE_BITS, description="Bits in one write (FC 15)."
     )
     max_gap: int = Field(
         default=_LINK.max_gap,
         ge=0,
-        le=2000,
+        le=MAX_READ_BITS,
         description="Unwanted registers (or 16 bits each) that a read may span to save a request.",
     )
     window: int = Field(default=_LINK.window, ge=1, le=16, description="Modbus requests in flight at once.")

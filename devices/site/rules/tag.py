@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from ...modbus.limits import LAST_ADDRESS, most_read, most_written
 from ...model.codec import TagCodec
 from ...model.layout import RANGES
 from ...model.tags import Access, Table, Tag, Type
-from ..definitions.address import LAST_ADDRESS
 from ..definitions.problems import Findings, Path
 from ..forms.schema import TagForm
 
 _NOT_NUMBERS: Final = (Type.BOOL, Type.STRING)
-_READ_LIMITS: Final = {True: 2000, False: 125}  # by whether the table holds bits; V1.1b3, section 6
-_WRITE_LIMITS: Final = {True: 1968, False: 123}
 
 
 def check_tag(tag: Tag, form: TagForm, path: Path) -> Findings:
@@ -100,10 +98,10 @@ def _check_width(tag: Tag, width: int, path: Path) -> Findings:
             f"a table ends at {LAST_ADDRESS}",
         )
     field = "length" if tag.type is Type.STRING and tag.count is None else "count"
-    if width > (limit := _READ_LIMITS[tag.table.is_bits]):
+    if width > (limit := most_read(tag.table.is_bits)):
         yield (
             (*path, field),
             f"makes {width} {cells}; one request reads at most {limit}, and no value is split",
         )
-    elif tag.access is Access.RW and width > (limit := _WRITE_LIMITS[tag.table.is_bits]):
+    elif tag.access is Access.RW and width > (limit := most_written(tag.table.is_bits)):
         yield (*path, field), f"makes {width} {cells}; one request writes at most {limit}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from plcmq.devices.site.definitions.content import SiteContent
 from plcmq.devices.site.definitions.problems import SiteError
 from plcmq.devices.site.forms.schema import ActionForm, DeviceForm, LinkForm, ProfileForm, StepForm, TagForm
-from plcmq.devices.site.load import load_site, parse_site, site_from_map
+from plcmq.devices.site.load import load_site, parse_site
 
 
 def problems_in(text: str) -> list[str]:
@@ -30,7 +31,7 @@ def test_content_holds_nothing_that_equals_its_default(press: SiteContent) -> No
 
 
 def test_content_is_its_own_canonical_form(press: SiteContent) -> None:
-    assert site_from_map({"profiles": press.profiles, "devices": list(press.devices)}) == press
+    assert parse_site(json.dumps({"profiles": press.profiles, "devices": list(press.devices)})) == press
 
 
 def test_a_byte_order_mark_is_allowed(tmp_path: Path, press_text: str, press: SiteContent) -> None:

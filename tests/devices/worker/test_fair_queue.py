@@ -47,7 +47,7 @@ def test_the_greedy_one_is_refused_when_the_queue_is_full():
 
 def test_what_is_removed_is_served_no_more():
     queue = filled(9, "a", "b", "a")
-    assert (queue.remove(1), queue.remove(1), queue.clients) == (1, None, 1)
+    assert (queue.remove(1), queue.remove(1), len(queue)) == (1, None, 2)
     assert drained(queue) == [0, 2]
 
 

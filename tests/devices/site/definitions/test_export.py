@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from plcmq.devices.site.definitions.content import SiteContent
 from plcmq.devices.site.definitions.diff import compare, merge
 from plcmq.devices.site.definitions.export import site_text
-from plcmq.devices.site.load import parse_site, site_from_map
+from plcmq.devices.site.forms.schema import SiteForm, canonical
+from plcmq.devices.site.load import parse_site
+
+
+def site_from_map(content: object) -> SiteContent:
+    form = canonical(SiteForm.model_validate(content))
+    return SiteContent(form.get("profiles", {}), tuple(form.get("devices", ())))
 
 
 def test_the_example_reads_as_people_write_it(press: SiteContent) -> None:
