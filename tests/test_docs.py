@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
+from house import imported_folders
 from plcmq.broker import config
 from plcmq.broker.cli.app import app
 from plcmq.client.protocol.errors import MEANINGS
@@ -193,3 +194,19 @@ def test_the_fault_table_is_the_faults() -> None:
     for name, kind in FAULTS.items():
         fields = {field.name for field in dataclasses.fields(kind) if field.init}
         assert fields - shared <= set(re.findall(r"`(\w+)`", rows[name])) <= fields, name
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+PLACE = re.compile(r"(?<![\w/])(?:client|devices|broker|gateway)/[\w/]*(?:\.py)?")
+
+
+@pytest.mark.parametrize("place", sorted(set(PLACE.findall(ARCHITECTURE))))
+def test_every_place_that_the_architecture_names_is_there(place: str) -> None:
+    assert (ROOT / place).exists()
+
+
+@pytest.mark.parametrize("folder", sorted(imported_folders()))
+def test_the_architecture_names_every_folder(folder: str) -> None:
+    parent, _, name = folder.rpartition("/")
+    rows = [line for line in ARCHITECTURE.splitlines() if line.startswith("| `")]
+    assert any(f"`{folder}/" in row or (f"`{parent}/`" in row and f"`{name}/`" in row) for row in rows)
