@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.devices.modbus.errors import BadReply, ExceptionReply
-from plcmq.devices.modbus.identification import Identification, identify
+from plcmq.devices.modbus.identification import identify
 from plcmq.devices.modbus.pdu import (
     Transaction,
     mask_write,
@@ -21,7 +21,6 @@ from plcmq.devices.model.tags import Table
 from pymodbus.pdu import ModbusPDU
 from pymodbus.pdu import bit_message as bits
 from pymodbus.pdu import register_message as registers
-from pymodbus.pdu.mei_message import ReadDeviceInformationRequest, ReadDeviceInformationResponse
 
 ADDRESS = st.integers(0, 0xFFFF)
 WORD = st.integers(0, 0xFFFF)
@@ -140,11 +139,6 @@ def test_exchange_agrees_with_pymodbus(address: int, found: list[int], where: in
     assert transaction.check(pdu_of(response)) == as_registers(found)
 
 
-@pytest.mark.parametrize("code", [1, 2, 3, 4])
-def test_identification_agrees_with_pymodbus(code: int) -> None:
-    assert identify(code, 7).pdu == pdu_of(ReadDeviceInformationRequest(code, 7))
-
-
 @pytest.mark.parametrize(
     ("transaction", "request_pdu", "reply", "payload"),
     [
@@ -255,57 +249,3 @@ def test_any_bytes_are_a_payload_of_the_right_length_or_an_error(
 def test_a_reply_that_does_not_fit_is_never_taken(transaction: Transaction, reply: str) -> None:
     with pytest.raises(BadReply):
         transaction.check(bytes.fromhex(reply))
-
-
-def test_an_identification_is_gathered_over_several_replies() -> None:
-    everything = {0: b"Acme", 1: b"P" * 200, 2: b"V1.2", 0x80: b"\0own\xff "}
-    found = Identification()
-    replies = 0
-    while not found.complete:
-        asked = ReadDeviceInformationRequest()
-        asked.decode(found.request().pdu[1:])
-        rest = {number: text for number, text in everything.items() if number >= asked.object_id}
-        found.add(found.request().check(pdu_of(ReadDeviceInformationResponse(1, rest))))
-        replies += 1
-    assert replies == 1
-    assert found.objects == {
-        "vendor_name": "Acme",
-        "product_code": "P" * 200,
-        "revision": "V1.2",
-        "object_128": "\0own�",
-    }
-
-
-def test_an_identification_goes_on_where_the_device_says() -> None:
-    found = Identification()
-    found.add(bytes.fromhex("0E 01 01 FF 02 01 00 03") + b"abc")
-    assert not found.complete
-    assert found.request().pdu == bytes.fromhex("2B 0E 01 02")
-    found.add(bytes.fromhex("0E 01 01 00 00 01 02 01") + b"d")
-    assert found.complete
-    assert found.objects == {"vendor_name": "abc", "revision": "d"}
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        "0E 01 01 00 00",  # shorter than its head
-        "0E 01 01 00 00 01 00 05 6162",  # an object that ends in the middle
-        "0E 01 01 00 00 01 00",  # an object without a length
-        "0E 01 01 FF 00 01 00 01 61",  # again from the beginning, without end
-        "0E 01 01 FF 00 00",  # more to come, but nothing here
-    ],
-)
-def test_a_broken_identification_is_no_endless_loop(payload: str) -> None:
-    with pytest.raises(BadReply):
-        Identification().add(bytes.fromhex(payload))
-
-
-@given(st.binary(max_size=60))
-def test_any_identification_bytes_give_text_or_an_error(payload: bytes) -> None:
-    found = Identification()
-    try:
-        found.add(payload)
-    except BadReply:
-        return
-    assert all(isinstance(text, str) for text in found.objects.values())

@@ -1,8 +1,7 @@
-"""Traps of the register map (F10) and the output watchdog (F11)."""
+"""Traps of the register map (F10)."""
 
 import asyncio
 
-from plcmq.devices.model.tags import Table
 from plcmq.devices.simulator.faults.register_map import (
     ExceptionReply,
     Hole,
@@ -12,7 +11,6 @@ from plcmq.devices.simulator.faults.register_map import (
     Tear,
     WholeObject,
 )
-from plcmq.devices.simulator.faults.watchdog import OutputWatchdog
 
 
 async def test_an_exception_at_will(plc, master):
@@ -77,11 +75,3 @@ async def test_a_register_falls_back_later(plc, master):
         async with asyncio.timeout(5):
             while plc.unit.holding[3]:
                 await asyncio.sleep(0.005)
-
-
-async def test_starved_outputs_go_safe_and_feeding_arms_again(plc, master):
-    with plc.fault(OutputWatchdog(table=Table.COIL, address=0, count=8, period=0.05)):
-        for strikes in (1, 2):
-            await master.ask("05 0002 ff00")
-            await plc.evidence.wait_until(lambda e, n=strikes: e.faults["watchdog"] == n)
-            assert plc.unit.coils[2] == 0
