@@ -1,8 +1,9 @@
 """A model of one keyed command: any number of requests for its key, at any broker, at any time.
 
-Two sessions may own the device; the first may die. A row of the journal names the attempt and the session that it
-is meant for, and the session is the arbiter: it starts an attempt at most once. Messages are delayed, repeated and
-lost. The model is wrong where a command is executed twice, or once after its caller heard that it was not.
+Two sessions may own the device; the first may die. A row of the journal names the attempt and the session
+that it is meant for, and the session is the arbiter: it starts an attempt at most once. Messages are
+delayed, repeated and lost. The model is wrong where a command is executed twice, or once after its caller
+heard that it was not.
 """
 
 from __future__ import annotations

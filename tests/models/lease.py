@@ -1,9 +1,9 @@
 """A model of the lease: host A holds a seat, brokers may fence and bury it, host B gets the seat then.
 
-Time goes in ticks. Only what is left of each time is kept, so the space of states is finite and is searched whole.
-Messages take any time or are lost; a process may pause anywhere while its clock goes on; A's clock may miss a tick
-in R + 1; a frame that A has handed to its kernel may arrive up to U ticks later. The model is wrong in a state in
-which a frame of A can arrive while B holds the seat.
+Time goes in ticks. Only what is left of each time is kept, so the space of states is finite and is searched
+whole. Messages take any time or are lost; a process may pause anywhere while its clock goes on; A's clock
+may miss a tick in R + 1; a frame that A has handed to its kernel may arrive up to U ticks later. The model
+is wrong in a state in which a frame of A can arrive while B holds the seat.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ class Rules:
     wait: int = 5  # W
     missed: int = 0  # R: A's clock misses at most one tick in R + 1; 0: none
     brokers: int = 2
-    counts_from_sent: bool = (
-        True  # a beat extends the lease from when it was sent, not from its acknowledgement
-    )
+    counts_from_sent: bool = True  # a beat extends the lease from when it was sent
     beat_is_conditional: bool = True  # the ledger notes a beat only of an open session
     waits_from_acknowledgement: bool = True  # not from when the fence was issued
     waits_for_others_fence: bool = True  # a broker waits anew for a fence that another one set
@@ -54,7 +52,7 @@ class Host(NamedTuple):
 
 
 class Broker(NamedTuple):
-    """A broker: `idle`, `fencing` (issued), `fenced` (noted, not acknowledged), `waiting`; and what is left to wait."""
+    """`idle`, `fencing` (issued), `fenced` (noted, not acknowledged), `waiting`; what is left to wait."""
 
     does: str
     left: int = 0

@@ -1,4 +1,4 @@
-"""Breadth-first search of a model's whole state space: every state that can be reached, or the way to a wrong one."""
+"""Search of a whole model: every state that can be reached, or the shortest way to a wrong one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""A model of the lease while the ledger does not answer: a beat also counts when every broker gave its word for it.
+"""A model of the lease while the ledger does not answer: a beat also counts when every broker gave its word
+for it.
 
-As in `lease`, but fences may stay under way for ever and land late, and brokers crash and forget. A word is about
-now: the broker has read the session as open and knows of no fence. It promises nothing for later.
+As in `lease`, but fences may stay under way for ever and land late, and brokers crash and forget. A word is
+about now: the broker has read the session as open and knows of no fence. It promises nothing for later.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Rules:
 
 
 class Beat(NamedTuple):
-    """A beat under way: `sent`, `noted` or `refused`, and who has given a word for it (a bit for each broker)."""
+    """A beat under way: `sent`, `noted` or `refused`, and whose words it has (a bit for each broker)."""
 
     age: int
     at: str
@@ -38,7 +39,7 @@ class Beat(NamedTuple):
 
 
 class Host(NamedTuple):
-    """Host A: what is left of its lease, when its clock may miss a tick again, its beat, whether it is fenced."""
+    """Host A: what is left of its lease and until its clock may miss a tick; its beat; whether it is out."""
 
     left: int
     missed: int
@@ -47,8 +48,9 @@ class Host(NamedTuple):
 
 
 class Broker(NamedTuple):
-    """A broker: `idle`, `knows` (of the fence), `fencing`, `unsure` (its fence may still land), `fenced` (noted, not
-    acknowledged), `waiting`, `stray` (a fence of the run before is still under way); and what is left to wait."""
+    """A broker: `idle`, `knows` (of the fence), `fencing`, `unsure` (its fence may still land), `fenced`
+    (noted, not acknowledged), `waiting`, `stray` (a fence of the run before is still under way); and what
+    is left to wait."""
 
     does: str
     left: int = 0
@@ -116,44 +118,82 @@ def _word(state: State, rules: Rules, number: int) -> Iterator[Move[State]]:
 
 
 def _broker(state: State, rules: Rules, number: int) -> Iterator[Move[State]]:
-    broker, is_open = state.brokers[number], state.session == OPEN
-    idle, knows = Broker("idle"), Broker("knows")
-
-    def become(what: str, after: Broker, **more: str) -> Move[State]:
+    """What one broker may do, by what it does now."""
+    broker = state.brokers[number]
+    for what, after, more in _STEPS[broker.does](state, rules, broker.left):
         brokers = (*state.brokers[:number], after, *state.brokers[number + 1 :])
-        return f"broker {number} {what}", state._replace(brokers=brokers, **more)
+        yield f"broker {number} {what}", state._replace(brokers=brokers, **more)
 
-    if broker.does == "idle":
-        yield become("issues a fence", Broker("fencing")) if is_open else become("reads: fenced", knows)
-    elif broker.does == "knows":
-        if state.session == FENCED:
-            yield become("begins to wait", Broker("waiting", rules.wait))
-        elif state.session == DEAD and state.seat == "A":
-            yield become("moves the seat", knows, seat="B")
-    elif broker.does == "fencing":
-        if is_open:
-            yield become("has its fence noted", Broker("fenced"), session=FENCED)
-        else:
-            yield become("has its fence refused", knows)
-        yield become("gives up waiting for the answer", Broker("unsure"))
-    elif broker.does == "unsure":
-        if is_open:
-            yield become("has its fence land late", Broker("unsure"), session=FENCED)
-        yield become("begins a new epoch", idle if is_open else knows)
-    elif broker.does == "fenced":
-        yield become("hears: fenced", Broker("waiting", rules.wait))
-        yield become("never hears of its fence", Broker("unsure"))
-    elif broker.does == "waiting" and broker.left == 0:
-        yield become("buries", knows, session=DEAD if state.session == FENCED else state.session)
-    elif broker.does == "stray":
-        if is_open:
-            yield become("has the fence of its last run land", idle, session=FENCED)
-        yield become("loses the fence of its last run", idle if is_open else knows)
-    if broker.does in ("fencing", "unsure"):
-        yield become("crashes, and starts anew", Broker("stray"))
-    elif broker.does != "idle":
-        fresh = idle if is_open or not rules.reads_after_restart else knows
-        yield become("crashes, and starts anew", fresh)
+
+Step = tuple[str, Broker, dict[str, str]]
+IDLE, KNOWS, UNSURE, STRAY = Broker("idle"), Broker("knows"), Broker("unsure"), Broker("stray")
+CRASH = "crashes, and starts anew"
+
+
+def _as_read(state: State) -> Broker:
+    return IDLE if state.session == OPEN else KNOWS
+
+
+def _restarted(state: State, rules: Rules) -> Step:
+    return CRASH, _as_read(state) if rules.reads_after_restart else IDLE, {}
+
+
+def _idle(state: State, _rules: Rules, _left: int) -> Iterator[Step]:
+    yield ("issues a fence", Broker("fencing"), {}) if state.session == OPEN else ("reads: fenced", KNOWS, {})
+
+
+def _knows(state: State, rules: Rules, _left: int) -> Iterator[Step]:
+    if state.session == FENCED:
+        yield "begins to wait", Broker("waiting", rules.wait), {}
+    elif state.session == DEAD and state.seat == "A":
+        yield "moves the seat", KNOWS, {"seat": "B"}
+    yield _restarted(state, rules)
+
+
+def _fencing(state: State, _rules: Rules, _left: int) -> Iterator[Step]:
+    if state.session == OPEN:
+        yield "has its fence noted", Broker("fenced"), {"session": FENCED}
+    else:
+        yield "has its fence refused", KNOWS, {}
+    yield "gives up waiting for the answer", UNSURE, {}
+    yield CRASH, STRAY, {}
+
+
+def _unsure(state: State, _rules: Rules, _left: int) -> Iterator[Step]:
+    if state.session == OPEN:
+        yield "has its fence land late", UNSURE, {"session": FENCED}
+    yield "begins a new epoch", _as_read(state), {}
+    yield CRASH, STRAY, {}
+
+
+def _fenced(state: State, rules: Rules, _left: int) -> Iterator[Step]:
+    yield "hears: fenced", Broker("waiting", rules.wait), {}
+    yield "never hears of its fence", UNSURE, {}
+    yield _restarted(state, rules)
+
+
+def _waiting(state: State, rules: Rules, left: int) -> Iterator[Step]:
+    if left == 0:
+        yield "buries", KNOWS, {"session": DEAD if state.session == FENCED else state.session}
+    yield _restarted(state, rules)
+
+
+def _stray(state: State, rules: Rules, _left: int) -> Iterator[Step]:
+    if state.session == OPEN:
+        yield "has the fence of its last run land", IDLE, {"session": FENCED}
+    yield "loses the fence of its last run", _as_read(state), {}
+    yield _restarted(state, rules)
+
+
+_STEPS = {
+    "idle": _idle,
+    "knows": _knows,
+    "fencing": _fencing,
+    "unsure": _unsure,
+    "fenced": _fenced,
+    "waiting": _waiting,
+    "stray": _stray,
+}
 
 
 def _time(state: State, rules: Rules) -> Iterator[Move[State]]:
