@@ -44,8 +44,8 @@ MAY_IMPORT: dict[str, str] = {
     ),
     "devices/protocol": "client/protocol devices/model devices/planning devices/site/definitions",
     "devices/worker": (
-        "client/protocol devices/model devices/modbus devices/planning "
-        "devices/actions devices/channel devices/interface devices/protocol"
+        "client/protocol devices/model devices/modbus devices/planning devices/actions "
+        "devices/channel devices/interface devices/protocol"
     ),
     "devices/host": (
         "client/protocol devices/model devices/planning devices/channel devices/site/definitions "
@@ -69,7 +69,7 @@ MAY_IMPORT: dict[str, str] = {
         "client/protocol devices/model devices/planning devices/interface devices/protocol broker "
         "broker/fleet"
     ),
-    "broker/storage": "devices/planning devices/site/definitions devices/site broker/routing",
+    "broker/storage": "devices/planning devices/site/definitions devices/site broker/fleet broker/routing",
     "broker/service": (
         "client/protocol devices/model devices/protocol devices/host broker broker/fleet "
         "broker/routing broker/storage"

@@ -50,5 +50,25 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
             "ALTER TABLE plcmq_meta ADD COLUMN epoch BIGINT NOT NULL DEFAULT 0",
         ),
     ),
+    Migration(
+        4,
+        (
+            # The ledger: who owns what (see broker/fleet/ledger.py).
+            "CREATE TABLE plcmq_brokers (name TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL,"
+            " epoch BIGINT NOT NULL, seen BIGINT NOT NULL, beat BIGINT NOT NULL, identity TEXT NOT NULL,"
+            " clients TEXT, hosts TEXT)",
+            "CREATE TABLE plcmq_sessions (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL,"
+            " machine TEXT NOT NULL, boot TEXT NOT NULL, state TEXT NOT NULL, beat BIGINT NOT NULL,"
+            " opened DOUBLE PRECISION NOT NULL)",
+            "CREATE TABLE plcmq_seats (endpoint TEXT NOT NULL PRIMARY KEY, term BIGINT NOT NULL,"
+            " session TEXT, released INTEGER NOT NULL)",
+            # Grow with each change of a seat, and of the list of brokers.
+            "ALTER TABLE plcmq_meta ADD COLUMN seats BIGINT NOT NULL DEFAULT 0",
+            "ALTER TABLE plcmq_meta ADD COLUMN brokers BIGINT NOT NULL DEFAULT 0",
+            # The attempt of a keyed command, and the session that it is meant for.
+            "ALTER TABLE plcmq_journal ADD COLUMN attempt TEXT",
+            "ALTER TABLE plcmq_journal ADD COLUMN session TEXT",
+        ),
+    ),
 )
 """All migrations, in order. A published one is never changed: what comes later is a new one."""

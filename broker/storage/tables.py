@@ -28,6 +28,8 @@ class MetaRow(Model):
     created = TextField()  # UTC, ISO 8601
     epoch = BigIntegerField()  # grows with every order to learn devices anew
     hosts_elsewhere = IntegerField()  # 1: hosts in other processes may hold sockets to PLCs
+    seats = BigIntegerField()  # grows with every change of a seat
+    brokers = BigIntegerField()  # version of the list of brokers
 
     class Meta:
         """Where it is."""
@@ -112,3 +114,52 @@ class JournalRow(Model):
 
         table_name = "plcmq_journal"
         primary_key = CompositeKey("scope", "key")
+
+
+class BrokerRow(Model):
+    """One broker of the list."""
+
+    name = TextField(primary_key=True)
+    state = TextField()  # joining, member or left
+    epoch = BigIntegerField()  # grows with every start of it
+    seen = BigIntegerField()  # version of the list that it knows
+    beat = BigIntegerField()
+    identity = TextField()  # of its state directory
+    clients = TextField(null=True)  # where clients connect
+    hosts = TextField(null=True)  # where hosts connect
+
+    class Meta:
+        """Where it is."""
+
+        table_name = "plcmq_brokers"
+
+
+class SessionRow(Model):
+    """One run of a host."""
+
+    id = TextField(primary_key=True)
+    name = TextField()  # of the host
+    machine = TextField()
+    boot = TextField()
+    state = TextField()  # open, fenced, dead or closed
+    beat = BigIntegerField()  # number of the last one that was noted
+    opened = DoubleField()  # seconds since the epoch, for people
+
+    class Meta:
+        """Where it is."""
+
+        table_name = "plcmq_sessions"
+
+
+class SeatRow(Model):
+    """One endpoint, and who holds it."""
+
+    endpoint = TextField(primary_key=True)
+    term = BigIntegerField()  # grows with every change of the holder
+    session = TextField(null=True)
+    released = IntegerField()  # 1: the holder has given this term back
+
+    class Meta:
+        """Where it is."""
+
+        table_name = "plcmq_seats"
