@@ -249,11 +249,12 @@ class DeviceHost:
         self._learned[device.id] = known = known if known.place == device.place else fresh
         return known
 
-    def _learn(self, device: DeviceDefinition, holes: frozenset[Hole]) -> None:
+    def _learn(self, device: DeviceDefinition, new: frozenset[Hole], gone: frozenset[Hole]) -> None:
         known = self._learned[device.id]
         if known.place == device.place:
-            self._learned[device.id] = replace(known, holes=known.holes | holes)
-            self._send(replace(known, holes=holes))
+            news = replace(known, holes=new, gone=gone)
+            self._learned[device.id] = known.joined(news)
+            self._send(news)
 
     def _on_state(self, device: DeviceDefinition, state: State, reason: str) -> None:
         self._note_state(device.id, state, reason)

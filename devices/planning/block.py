@@ -37,14 +37,20 @@ class Block:
         span: what it reads.
         names: the tags in it.
         request: the Modbus request.
+        answered: whether the device has ever answered it with data.
+        is_joint: whether it reads more than one value.
+        hunts: how often its parts were asked for instead, since it was last answered.
     """
 
-    __slots__ = ("_groups", "_singles", "names", "request", "span")
+    __slots__ = ("_groups", "_singles", "answered", "hunts", "is_joint", "names", "request", "span")
 
     def __init__(self, span: Span, codecs: Mapping[str, TagCodec]) -> None:
         self.span = span
         self.names = frozenset(want.name for want in span.wants)
         self.request: Transaction = read(span.table, span.address, span.count)
+        self.answered = False
+        self.is_joint = len({(want.address, want.width) for want in span.wants}) > 1
+        self.hunts = 0
         self._groups: list[_Group] = []
         self._singles: list[tuple[str, TagCodec, int]] = []
         self._settle(codecs)

@@ -27,20 +27,22 @@ class Learned:
         place: where they were found, as `Device.place` tells it.
         epoch: how often it had been told to learn anew.
         holes: ranges that it does not read as a whole.
+        gone: ranges that were holes, and can be read again.
     """
 
     device: int
     place: str
     epoch: int = 0
     holes: frozenset[Hole] = frozenset()
+    gone: frozenset[Hole] = frozenset()
 
     def joined(self, other: Learned) -> Learned:
-        """Both together; of two epochs the later alone, and of two places that of the other one."""
+        """What is known after the other one; of two epochs the later alone, of two places the other's."""
+        if other.epoch < self.epoch and other.place == self.place:
+            return replace(self, gone=frozenset())
         if other.place != self.place or other.epoch > self.epoch:
-            return other
-        if other.epoch < self.epoch:
-            return self
-        return replace(self, holes=self.holes | other.holes)
+            return replace(other, gone=frozenset())
+        return replace(self, holes=self.holes - other.gone | other.holes, gone=frozenset())
 
 
 def forms_of(holes: Iterable[Hole]) -> list[HoleForm]:

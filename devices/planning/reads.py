@@ -119,11 +119,8 @@ def unreadable(
             why = f"it has {want.width} {unit}, and the device's settings allow {limit} in one read"
             refused.append((want, why))
         elif fence is not None and fence.inside(want.address, want.address + want.width):
-            why = (
-                f"the device answered a read of {want.table}:{want.address} with exception 2 (illegal data "
-                "address), and it is not asked again until told to with `plcmq device relearn`"
-            )
-            refused.append((want, why))
+            why = f"the device answered a read of {want.table}:{want.address} with exception 2"
+            refused.append((want, f"{why} (illegal data address)"))
     return refused
 
 

@@ -90,7 +90,7 @@ def _to_list(message: Message) -> list[Any]:
     if isinstance(message, Done) and message.error is not None:
         items[3] = message.error.to_map()
     elif isinstance(message, Learned):
-        items[4] = forms_of(message.holes)
+        items[4], items[5] = forms_of(message.holes), forms_of(message.gone)
     elif isinstance(message, Serve):
         items[3] = [_to_list(learned)[1:] for learned in message.learned]
     return items
@@ -110,7 +110,8 @@ def _from_list(items: list[Any]) -> Message:
     elif isinstance(message, DeviceState):
         return DeviceState(message.device, State(message.state), message.since, message.reason)
     elif isinstance(message, Learned):
-        return Learned(message.device, message.place, message.epoch, holes_of(message.holes))
+        holes, gone = holes_of(message.holes), holes_of(message.gone)
+        return Learned(message.device, message.place, message.epoch, holes, gone)
     elif isinstance(message, Serve):
         _check_forms(message)
         number = _NUMBERS[Learned]
@@ -199,5 +200,5 @@ _CHECKS: Final[dict[type[Message], tuple[Callable[[Any], bool], ...]]] = {
     DeviceState: (_is_int, _is_text, _is_time, _is_text),
     Bye: (),
     Event: (_is_text, _is_map),
-    Learned: (_is_int, _is_text, _is_int, _are_lists),
+    Learned: (_is_int, _is_text, _is_int, _are_lists, _are_lists),
 }

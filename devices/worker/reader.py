@@ -11,42 +11,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 from uuid import uuid4
 
-from ...client.protocol.errors import Code, PlcmqError, failure
+from ...client.protocol.errors import PlcmqError
 from ..channel.channel import Channel
 from ..channel.turns import Lane
 from ..interface.requests import CompiledProfile
-from ..modbus.errors import ExceptionCode, ExceptionReply, LinkError
-from ..modbus.pdu import read
+from ..modbus.errors import ExceptionReply, LinkError
 from ..model.devices import DeviceDefinition
 from ..model.tags import Value
 from ..planning.block import Block
-from ..planning.holes import HoleHunt
-from ..planning.reads import Hole, Span, Want, plan_reads, unreadable
+from ..planning.reads import Hole
 from ..protocol.messages import Done, Job
 from .busy import while_busy
-from .errors import as_error, busy, expired, fault, no_answer, not_allowed
+from .errors import as_error, busy, expired, fault, no_answer
 from .fair_queue import FairQueue
+from .hunter import Hunter
+from .plans import Learn, ReadPlan, ReadPlans
 from .rounds import Latest, ReadJob, Round
 
 QUEUE_LIMIT: Final = 1024  # reads that may wait for one device
-PLAN_CACHE: Final = 64  # plans kept, one for each set of tags
 Complete = Callable[[list[ReadJob]], None]
-Learn = Callable[[frozenset[Hole]], None]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How tags are read: the requests, and the tags that no request can read, each with its error."""
-
-    blocks: list[Block]
-    unreadable: list[tuple[Want, PlcmqError]]
 
 
 class Reader:
@@ -54,7 +43,7 @@ class Reader:
 
     Attributes:
         latest: the last value of each tag.
-        holes: addresses that the device refused to read as part of a larger block.
+        plans: how tags are read, and what is known of the device's holes.
     """
 
     def __init__(
@@ -65,26 +54,25 @@ class Reader:
         finish: Callable[[Done], None],
         clock: Callable[[], float],
         holes: Iterable[Hole] = (),
-        learn: Learn = lambda _holes: None,
+        learn: Learn = lambda _new, _gone: None,
     ) -> None:
-        """`holes` are known already; `learn` is told of those that are new."""
+        """`holes` are known already; `learn` is told of those that are new, and of those that are gone."""
         self.latest = Latest()
-        self.holes: set[Hole] = set(holes)
-        self._learn = learn
+        self.plans = ReadPlans(device, profile, holes, learn, clock())
+        self._hunter = Hunter(self.plans, clock)
         self._device = device
-        self._profile = profile
         self._channel = channel
+        self._connects = channel.tally.connects  # connections so far, as of the last round
         self._finish = finish
         self._clock = clock
         self._waiting: FairQueue[ReadJob] = FairQueue(QUEUE_LIMIT)
         self._running: dict[int, ReadJob] = {}  # by job id: in the present round
         self._round: Round | None = None
         self._wake = asyncio.Event()
-        self._plans: dict[frozenset[str], Plan] = {}
         self._task = asyncio.get_running_loop().create_task(self._read_for_ever(), name=f"read {device.name}")
 
     def __repr__(self) -> str:
-        numbers = f"{len(self._waiting)} waiting, {len(self._running)} running, {len(self.holes)} holes"
+        numbers = f"{len(self._waiting)} waiting, {len(self._running)} running, {len(self.plans.holes)} holes"
         return f"<Reader {self._device.name}: {numbers}>"
 
     @property
@@ -154,44 +142,9 @@ class Reader:
         self._end_all(self._waiting, error)
         self._end_all(self._running.values(), error)
 
-    def plan(self, tags: frozenset[str]) -> Plan:
-        """How to read the tags, with what is known of the device's limits and holes."""
-        plan = self._plans.get(tags)
-        if plan is None:
-            if len(self._plans) >= PLAN_CACHE:
-                self._plans.clear()
-            plan = self._plans[tags] = self._new_plan([self._profile.wants[name] for name in tags])
-        return plan
-
     def know(self, holes: Iterable[Hole]) -> None:
         """Makes these holes the ones that are known, and no others."""
-        self.holes = set(holes)
-        self._plans.clear()
-
-    def _new_plan(self, wants: list[Want]) -> Plan:
-        link, holes = self._device.link, self.holes
-        limits = {"max_registers": link.max_registers, "max_coils": link.max_coils}
-        forbidden = [want for want in wants if _function(want) not in link.functions]
-        if forbidden:
-            wants = [want for want in wants if want not in forbidden]
-        spans = plan_reads(wants, **limits, max_gap=link.max_gap, holes=holes)
-        refused = [(w, self._unreadable(w, why)) for w, why in unreadable(wants, **limits, holes=holes)]
-        refused += [(want, self._not_allowed(want)) for want in forbidden]
-        return Plan([self._block(span) for span in spans], refused)
-
-    def _block(self, span: Span) -> Block:
-        return Block(span, self._profile.codecs)
-
-    def _unreadable(self, want: Want, why: str) -> PlcmqError:
-        link, message = self._device.link, f"{self._device.name}: {want.name} cannot be read: {why}"
-        if want.width > (link.max_coils if want.table.is_bits else link.max_registers):
-            return failure(Code.BAD_ARGS, message, details={"path": "rqargs.tags", "tag": want.name})
-        reply = ExceptionReply(_function(want), ExceptionCode.ILLEGAL_DATA_ADDRESS)
-        error = as_error(self._device, reply, is_write=False)
-        return failure(error.code, message, details=error.details)
-
-    def _not_allowed(self, want: Want) -> PlcmqError:
-        return not_allowed(self._device.name, f"reading {want.name}", [_function(want)], "tags")
+        self.plans.load(holes, self._clock())
 
     async def _read_for_ever(self) -> None:
         while True:
@@ -209,30 +162,49 @@ class Reader:
             self._round = None
 
     async def _carry_out(self, round_: Round, lane: Lane, complete: Complete) -> None:
-        plan = self.plan(round_.tags)
+        plans, now = self.plans, self._clock()
+        if self._connects != self._channel.tally.connects:
+            self._connects = self._channel.tally.connects
+            plans.holes.reconnected(now)
+        plan = plans.plan(round_.tags, now)
         for want, refusal in plan.unreadable:
             error = PlcmqError.from_map(refusal.to_map())  # each its own, for it may be raised
             complete(round_.failed(frozenset((want.name,)), error))
-        at_once = min(self._channel.window, len(plan.blocks))
+        blocks = plan.blocks
+        if plan.over_holes:
+            blocks = [*blocks, *self._asked_again(plan, round_, complete, now)]
+        at_once = min(self._channel.window, len(blocks))
         if at_once <= 1:
-            await self._read_all(plan.blocks, round_, lane, complete)
+            await self._read_all(blocks, round_, lane, complete)
             return
-        blocks = iter(plan.blocks)
+        shared = iter(blocks)
         async with asyncio.TaskGroup() as group:
             for _ in range(at_once):
-                group.create_task(self._read_all(blocks, round_, lane, complete))
+                group.create_task(self._read_all(shared, round_, lane, complete))
+
+    def _asked_again(self, plan: ReadPlan, round_: Round, complete: Complete, now: float) -> list[Block]:
+        """The requests for tags over holes that are to be asked for again; the others fail."""
+        due = []
+        for want, block in plan.over_holes:
+            if self.plans.holes.ask_at(want) <= now:
+                due.append(block)
+            else:
+                complete(round_.failed(block.names, self.plans.refusal(want, now)))
+        return due
 
     async def _read_all(self, blocks: Iterable[Block], round_: Round, lane: Lane, complete: Complete) -> None:
+        ask = partial(self._ask, round_, lane, complete)
+
+        def fail(names: frozenset[str], error: ExceptionReply | LinkError) -> None:
+            complete(round_.failed(names, as_error(self._device, error, is_write=False)))
+
         for block in blocks:
             try:
-                await self._ask(round_, block, lane, complete)
-            except ExceptionReply as reply:
-                why = await self._after_refusal(reply, round_, block, lane, complete)
-                complete(round_.failed(block.names, as_error(self._device, why, is_write=False)))
-            except LinkError as error:
-                complete(round_.failed(block.names, as_error(self._device, error, is_write=False)))
+                await ask(block)
+            except (ExceptionReply, LinkError) as error:
+                fail(block.names, await self._hunter.after_failure(error, block, ask, fail))
 
-    async def _ask(self, round_: Round, block: Block, lane: Lane, complete: Complete) -> bool:
+    async def _ask(self, round_: Round, lane: Lane, complete: Complete, block: Block) -> bool:
         """Reads one block; false if by the time it could be asked for nobody wants it any more."""
         return await while_busy(partial(self._read_block, round_, block, lane, complete), self._clock)
 
@@ -246,41 +218,12 @@ class Reader:
                 aboard.starts(block.names, self._clock())
             writes = self.latest.writes
             data = await turn.transact(self._device.unit, block.request, self._device.link.timeout)
+        self.plans.answered(block)
         now = self._clock()
         complete(round_.filled(block, data, self.latest, now, writes))
         if aboard is not None and aboard is self._round:
             self._complete(aboard.filled(block, data, self.latest, now, writes))
         return True
-
-    async def _after_refusal(
-        self, reply: ExceptionReply, round_: Round, block: Block, lane: Lane, complete: Complete
-    ) -> ExceptionReply | LinkError:
-        """Reads what can be read of a block that the device refused; why the rest cannot."""
-        if reply.code == ExceptionCode.ILLEGAL_DATA_ADDRESS:
-            try:
-                await self._hunt(HoleHunt(block.span), round_, lane, complete)
-            except (ExceptionReply, LinkError) as error:
-                return error
-        return reply
-
-    async def _hunt(self, hunt: HoleHunt, round_: Round, lane: Lane, complete: Complete) -> None:
-        """Follows the hunt; whatever ends it early, what it has learned stays."""
-        try:
-            while (part := hunt.part) is not None:
-                try:
-                    if not await self._ask(round_, self._block(part), lane, complete):
-                        return
-                except ExceptionReply as reply:
-                    if reply.code != ExceptionCode.ILLEGAL_DATA_ADDRESS:
-                        raise
-                    hunt.report(readable=False)
-                else:
-                    hunt.report(readable=True)
-        finally:
-            new = frozenset(hunt.holes) - self.holes
-            self.know(self.holes | new)
-            if new:
-                self._learn(new)
 
     def _complete(self, reads: list[ReadJob]) -> None:
         now = self._clock()
@@ -298,8 +241,3 @@ class Reader:
     def _end_all(self, reads: Iterable[ReadJob], error: PlcmqError) -> None:
         for read_job in list(reads):
             self._end(read_job, error)
-
-
-def _function(want: Want) -> int:
-    """The function code that reads it."""
-    return read(want.table, 0, 1).function

@@ -21,8 +21,9 @@ from ..protocol.messages import CANCEL, Done, Event, Job
 from .commander import Commander
 from .errors import cancelled
 from .lock import DeviceLock
+from .plans import Learn
 from .raw import RawReader
-from .reader import Learn, Reader
+from .reader import Reader
 from .watcher import Watcher
 from .writer import Writer
 
@@ -43,9 +44,9 @@ class Worker:
         send: Callable[[Done | Event], None],
         clock: Callable[[], float],
         holes: Iterable[Hole] = (),
-        learn: Learn = lambda _holes: None,
+        learn: Learn = lambda _new, _gone: None,
     ) -> None:
-        """`lock` outlives the worker; `holes` are known already, and `learn` is told of new ones."""
+        """`lock` outlives the worker; `holes` are known already, and `learn` is told of changes."""
         self.device = device
         self._profile = profile
         self._channel = channel

@@ -1,6 +1,7 @@
-"""A device's holes are learned once, kept over restarts, and asked for again only when somebody says so."""
+"""A device's holes are learned once and kept over restarts, and each of them heals by itself."""
 
 import asyncio
+import contextlib
 
 import pytest
 from plcmq.broker.storage.registry import Registry
@@ -94,3 +95,42 @@ async def test_a_host_in_another_process_keeps_and_forgets_holes_too(plant, plc,
         await in_registry(plant, lambda r: r.relearn("press-1"))
         await until_asked_again(client, plc)
         assert await exceptions_of_a_read(client, plc) == 0
+
+
+async def test_registers_that_refuse_for_a_while_are_read_again_without_anybodys_doing(plant):
+    """While the PLC boots, after a restart, and in between; a watch that begins at the worst moment too."""
+    refusing = Hole(table=Table.HOLDING, address=0, count=100)
+    async with plant.press(1) as plc:
+        plc.add(refusing)
+        async with plant.broker(), plant.client() as client:
+            watch = client.watch("press-1", TAGS, interval=0.1)
+            async with contextlib.aclosing(watch), asyncio.timeout(60):
+                assert (await anext(watch)).errors.keys() == set(TAGS)
+                for part in range(3):
+                    await asyncio.sleep(1.0)  # so long it refuses
+                    plc.remove(refusing)
+                    values = {}
+                    async with asyncio.timeout(10):
+                        while values.keys() != set(TAGS):
+                            values |= (await anext(watch)).values
+                    plc.add(refusing)
+                    if part == 0:
+                        await plc.unplug()
+                        await plc.plug_in()
+                    while (await anext(watch)).errors.keys() != set(TAGS):
+                        pass
+
+
+async def test_what_has_healed_is_gone_from_the_registry(plant):
+    refusing = Hole(table=Table.HOLDING, address=14)
+    async with plant.press(1) as plc, plant.broker(), plant.client() as client:
+        with plc.fault(refusing):
+            assert "errors" in await client.request("read", {"tags": TAGS}, device="press-1")
+            async with asyncio.timeout(10):
+                while not (await in_registry(plant, Registry.learned)).get(1):
+                    await asyncio.sleep(0.01)
+        async with asyncio.timeout(20):
+            while "errors" in await client.request("read", {"tags": TAGS}, device="press-1"):
+                await asyncio.sleep(0.05)
+            while (await in_registry(plant, Registry.learned))[1].holes:
+                await asyncio.sleep(0.01)

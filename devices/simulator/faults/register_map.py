@@ -104,15 +104,23 @@ class AreaFault(Fault):
 
 @dataclass(kw_only=True, eq=False)
 class Hole(AreaFault):
-    """Addresses that do not exist: exception 2 for the whole request that touches one."""
+    """Addresses that do not exist: exception 2 for the whole request that touches one.
+
+    Attributes:
+        code: the exception; 0: silence.
+    """
 
     name: ClassVar[str] = "hole"
+    code: int = ExceptionCode.ILLEGAL_DATA_ADDRESS
 
     def before(self, exchange: Exchange) -> None:
         """Refuses what touches it."""
         if self.here(exchange) and any(self.overlaps(*span) for span in spans(exchange.pdu)):
             self.struck += 1
-            exchange.refuse(ExceptionCode.ILLEGAL_DATA_ADDRESS)
+            if self.code:
+                exchange.refuse(self.code)
+            else:
+                exchange.ignore()
 
 
 @dataclass(kw_only=True, eq=False)

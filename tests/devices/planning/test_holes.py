@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plcmq.devices.model.tags import Table
-from plcmq.devices.planning.holes import HoleHunt, bisect
+from plcmq.devices.planning.holes import Answer, HoleHunt, apart, bisect
 from plcmq.devices.planning.reads import Hole, Span, Want, plan_reads
 
 H = Table.HOLDING
@@ -80,12 +80,12 @@ class Plc:
                 delivered.update(span.wants)
                 continue
             failed += 1
-            hunt = HoleHunt(span)
+            hunt = HoleHunt(span, Answer.NO_ADDRESS)
             while (part := hunt.part) is not None:
                 readable = self.reads(part)
                 delivered.update(part.wants if readable else ())
                 failed += not readable
-                hunt.report(readable)
+                hunt.report(Answer.DATA if readable else Answer.NO_ADDRESS)
             assert hunt.holes
             holes += hunt.holes
         return delivered, failed
@@ -131,3 +131,27 @@ def test_after_learning_a_round_costs_no_exception_and_misses_nothing_readable(w
         if not failed:
             break
     assert plc.round(wants, holes) == (readable, 0)
+
+
+def followed(hunt, refused, code=Answer.REFUSED):
+    """Follows a hunt in which single addresses are refused."""
+    while (part := hunt.part) is not None:
+        inside = range(part.address, part.address + part.count)
+        hunt.report(code if set(refused).intersection(inside) else Answer.DATA)
+    return hunt.holes
+
+
+def test_what_is_refused_for_another_reason_is_kept_apart_and_is_no_hole():
+    hunt = HoleHunt(whole([want(at) for at in range(8)]), Answer.REFUSED)
+    assert followed(hunt, [5]) == [hole(5, gap=True)]
+
+
+def test_a_device_that_refuses_everything_for_another_reason_teaches_nothing():
+    hunt = HoleHunt(whole([want(at) for at in range(4)]), Answer.REFUSED)
+    assert followed(hunt, range(4)) == []
+
+
+def test_values_can_be_asked_for_one_by_one():
+    spans = apart(whole([want(4, 2), want(0), want(0), want(1)]))
+    assert ranges(spans) == [(0, 1), (1, 1), (4, 2)]
+    assert len(spans[0].wants) == 2

@@ -31,6 +31,13 @@ def test_the_later_epoch_alone_counts(one, other):
 
 
 @given(here, holes)
+def test_what_is_gone_is_a_hole_no_more(one, gone):
+    after = one.joined(Learned(one.device, one.place, one.epoch, gone=gone))
+    assert after.holes == one.holes - gone
+    assert after.gone == frozenset(), "it is told once, and not kept"
+
+
+@given(here, holes)
 def test_what_is_told_of_another_place_replaces(one, some):
     moved = Learned(1, "plc:502/2", 0, some)
     assert one.joined(moved) == moved
