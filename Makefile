@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := client devices broker
+PACKAGES := client devices broker gateway
 PEERS := build/peers
 CHECKED := $(PACKAGES) tests examples docs
 

@@ -21,7 +21,22 @@ from typing import Any, Final
 from ..client.protocol.bodies import MAX_FRAME_BYTES
 from ..client.protocol.messages import DEFAULT_LIMITS, DEFAULT_TIMEOUT, MAX_TIMEOUT, Limits
 from ..devices.host.settings import HostSettings
-from .config_values import BOOLEAN, DATABASE, TEXT, Kind, Misread, Scalar, address, choice, seconds, whole
+from ..gateway.settings import GatewaySettings
+from .config_values import (
+    BOOLEAN,
+    DATABASE,
+    LISTED,
+    LISTEN,
+    MAYBE_TEXT,
+    TEXT,
+    Kind,
+    Misread,
+    Scalar,
+    address,
+    choice,
+    seconds,
+    whole,
+)
 
 DEFAULT_REGISTRY: Final = "sqlite:///plcmq.db"
 DEFAULT_FILE: Final = Path("plcmq.toml")
@@ -58,6 +73,7 @@ class Settings:
     serve: ServeSettings = field(default_factory=ServeSettings)
     host: HostSettings = field(default_factory=HostSettings)
     client: ClientSettings = field(default_factory=ClientSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
 
 
 class SettingsError(Exception):
@@ -87,14 +103,41 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "host_name": TEXT,
     "broker": address("tcp://127.0.0.1:7502", to_bind=False),
     "timeout": seconds(MAX_TIMEOUT, zero=False),
+    "gateway_bind": LISTEN,
+    "gateway_hosts": LISTED,
+    "gateway_origins": LISTED,
+    "gateway_proxies": LISTED,
+    "gateway_root_path": MAYBE_TEXT,
+    "gateway_read_only": BOOLEAN,
+    "gateway_viewers": whole(1, 10_000),
+    "gateway_metrics_devices": TEXT,
+    "gateway_tls_cert": TEXT,
+    "gateway_tls_key": TEXT,
+    "gateway_behind_proxy": BOOLEAN,
+    "insecure": BOOLEAN,
 }
 
 # Where a flag is not simply the setting's name.
 _FLAGS: Final = {"in_process_host": "--no-host", "host_broker": "--broker", "host_name": "--name"}
 
+# The settings of the gateway alone: as settings and variables they begin with `gateway_`, as flags not.
+_GATEWAY: Final = (
+    "bind",
+    "hosts",
+    "origins",
+    "proxies",
+    "root_path",
+    "read_only",
+    "viewers",
+    "metrics_devices",
+    "tls_cert",
+    "tls_key",
+    "behind_proxy",
+)
+
 # Variables that are no settings: where the file is, and what Kubernetes sets in every container beside a
 # service named `plcmq` (its "service links": PLCMQ_PORT, PLCMQ_SERVICE_HOST, PLCMQ_PORT_7502_TCP, ...).
-_NOT_SETTINGS = re.compile(r"PLCMQ_(CONFIG|PORT|SERVICE_.*|PORT_\d+_.*)")
+_NOT_SETTINGS = re.compile(r"PLCMQ_(CONFIG|(GATEWAY_)?(PORT|SERVICE_.*|PORT_\d+_.*))")
 
 
 def resolve(
@@ -129,7 +172,7 @@ def resolve(
 
 def flag(name: str) -> str:
     """The flag of a setting, such as `--log-level`."""
-    return _FLAGS.get(name, "--" + name.replace("_", "-"))
+    return _FLAGS.get(name, "--" + name.removeprefix("gateway_").replace("_", "-"))
 
 
 def _variable(name: str) -> str:
@@ -176,6 +219,10 @@ def without_password(url: str) -> str:
     return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part for part in (part.strip() for part in text.split(",")) if part)
+
+
 def _build(values: Mapping[str, Scalar]) -> Settings:
     def fields(*names: str, **renamed: str) -> dict[str, Any]:
         by_field = {name: name for name in names} | renamed
@@ -184,10 +231,14 @@ def _build(values: Mapping[str, Scalar]) -> Settings:
     serve = fields("bind", "host_bind", "registry", "in_process_host", "drain", "log_level", "log_format")
     limits = replace(DEFAULT_LIMITS, **fields(body_bytes="max_body"))
     host = fields("drain", "log_level", "log_format", broker="host_broker", name="host_name")
+    own = {name: f"gateway_{name}" for name in _GATEWAY}
+    gateway = fields("broker", "timeout", "drain", "log_level", "log_format", "insecure", **own)
+    gateway |= {name: _listed(gateway[name]) for name in ("hosts", "origins", "proxies") if name in gateway}
     return Settings(
         serve=ServeSettings(**serve, limits=limits),
         host=HostSettings(**host),
         client=ClientSettings(**fields("broker", "timeout")),
+        gateway=GatewaySettings(**gateway),
     )
 
 

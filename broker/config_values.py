@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..client.protocol.endpoint import BadEndpoint, endpoint_of
+from ..gateway.settings import host_and_port
 
 Scalar = str | int | float | bool
 
@@ -113,8 +114,34 @@ def _read_database_url(value: object) -> str:
     return value
 
 
+def _read_maybe_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError
+
+
+def _read_listed(value: object) -> str:
+    """A list of a TOML file, or one text with commas; kept as the text."""
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return ",".join(value)
+    return _read_text(value)
+
+
+def _read_listen(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    try:
+        host_and_port(value)
+    except ValueError as error:
+        raise Misread(str(error)) from error
+    return value
+
+
 DATABASE: Final = Kind(
     "a URL such as sqlite:///plcmq.db or postgresql://user@server/plcmq", _read_database_url
 )
 TEXT: Final = Kind("text that is not empty", _read_text)
 BOOLEAN: Final = Kind("true or false", _read_boolean)
+MAYBE_TEXT: Final = Kind("text", _read_maybe_text)
+LISTED: Final = Kind("names with commas between", _read_listed)
+LISTEN: Final = Kind("an address such as 127.0.0.1:8080", _read_listen)

@@ -61,8 +61,18 @@ MAY_IMPORT: dict[str, str] = {
         "client/protocol devices/model devices/modbus devices/transport devices/simulator/registers "
         "devices/simulator/faults"
     ),
+    "gateway/front": "client/protocol",
+    "gateway/live": "client/protocol client/core client/aio gateway/front",
+    "gateway/documents": "client/protocol client/aio gateway/front",
+    "gateway/exposition": "client/protocol client/aio gateway/live",
+    "gateway/views": ("client/protocol client/aio gateway/front gateway/live gateway/exposition"),
+    "gateway": (
+        "client/protocol client/aio gateway/front gateway/live gateway/documents gateway/exposition "
+        "gateway/views"
+    ),
     "broker": (
-        "client/protocol devices/model devices/site/definitions devices/site devices/interface devices/host"
+        "gateway client/protocol devices/model devices/site/definitions devices/site devices/interface "
+        "devices/host"
     ),
     "broker/fleet": "devices/model devices/planning devices/protocol broker",
     "broker/routing": (
@@ -76,7 +86,7 @@ MAY_IMPORT: dict[str, str] = {
     ),
     "broker/cli/terminal": "client/protocol client devices/site/definitions broker broker/storage",
     "broker/cli/run": (
-        "client/protocol devices/site devices/host devices/simulator/faults devices/simulator broker "
+        "gateway client/protocol devices/site devices/host devices/simulator/faults devices/simulator broker "
         "broker/storage broker/service broker/cli/terminal"
     ),
     "broker/cli/setup": (
@@ -98,7 +108,10 @@ ROOMS = {
     "pydantic": ("devices/site/forms/", "devices/simulator/", "client/fastapi.py"),
     "yaml": ("devices/site/definitions/", "devices/simulator/"),
     "fastjsonschema": ("devices/interface/arguments.py", "devices/site/rules/"),
-    "fastapi": ("client/fastapi.py",),
+    "fastapi": ("client/fastapi.py", "gateway/"),
+    "starlette": ("gateway/",),
+    "fastapi_offline": ("gateway/app.py",),
+    "uvicorn": ("gateway/serve.py",),
     "locust": ("client/locust.py",),
     "hdrh": ("client/load/meter.py",),
     "typer": ("broker/cli/",),

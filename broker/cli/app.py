@@ -16,6 +16,7 @@ from .calls.calling import call, read, write
 from .calls.overview import info, stats
 from .calls.watching import watch
 from .demo.command import demo
+from .run.gateway import gateway
 from .run.serving import host, serve
 from .run.simulating import simulate
 from .setup.devices import app as device_app
@@ -59,6 +60,7 @@ CALLING = "Call a device"
 app.command("demo", rich_help_panel=SERVING)(demo)
 app.command("serve", rich_help_panel=SERVING)(serve)
 app.command("host", rich_help_panel=SERVING)(host)
+app.command("gateway", rich_help_panel=SERVING)(gateway)
 app.command("simulate", rich_help_panel=SERVING)(simulate)
 app.command("info", rich_help_panel=SERVING)(info)
 app.command("stats", rich_help_panel=SERVING)(stats)

@@ -205,6 +205,22 @@ class AsyncConnection:
                 return attempts.reply.value()
             await asyncio.sleep(pause)
 
+    async def reply(
+        self,
+        action: str,
+        rqargs: Mapping[str, Any] | None = None,
+        *,
+        device: str | int | None = None,
+        timeout: float | None = None,
+        key: str | None = None,
+        request_id: str | None = None,
+        token: str | None = None,
+    ) -> Reply:
+        """As `request`, once: the whole reply, with its error or result, its times, and whether it was
+        replayed."""
+        message = request_map(action, rqargs, device, key, request_id, token)
+        return await self._exchange(message, self._timeout if timeout is None else timeout, GRACE)
+
     async def ask(self, action: str, rqargs: Mapping[str, Any] | None = None) -> Any:
         """A request to the broker itself, whatever device the connection has."""
         return (await self._exchange(request_map(action, rqargs), self._timeout, GRACE)).value()

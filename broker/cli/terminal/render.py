@@ -102,6 +102,13 @@ def print_serving(bind: str, host_bind: str, registry: str, devices: int, has_ho
         print_line("  `plcmq apply SITE` brings devices into the registry; no restart is needed")
 
 
+def print_gateway(url: str, broker: str, is_read_only: bool) -> None:
+    """Where a gateway that is ready listens."""
+    print_line(f"[bold]plcmq gateway[/] of {escape(broker)}" + (", watching only" if is_read_only else ""))
+    print_line(f"  [cyan]page[/]           {escape(url)}/")
+    print_line(f"  [cyan]documentation[/]  {escape(url)}/docs")
+
+
 def print_changes(changes: Changes, *, dry_run: bool) -> None:
     """What applying a site changes, as a diff, and how much that is."""
     marks = (("+", "green", changes.added), ("~", "yellow", changes.changed), ("-", "red", changes.removed))

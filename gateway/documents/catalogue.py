@@ -1,0 +1,77 @@
+"""The broker's profiles, followed by their revision, and the OpenAPI document that comes from them.
+
+Strategy: `info` is asked once a second, which costs next to nothing; only a new revision leads to `profiles`,
+and to a new document, which is made and encoded in a thread. A broker that is away leaves the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from ...client.aio.connection import AsyncConnection
+from ...client.protocol.errors import PlcmqError
+from ..front.problems import as_json
+from .openapi import with_profiles
+
+logger = logging.getLogger(__name__)
+
+PERIOD: Final = 1.0  # seconds
+PAGE: Final = 100  # profiles in one question
+
+
+class Catalogue:
+    """What the broker knows of profiles.
+
+    Attributes:
+        revision: of the profiles that are here; -1 before the first.
+        is_up: whether the broker answered the last question.
+        document: the OpenAPI document as bytes.
+        etag: of the document.
+    """
+
+    def __init__(self, plc: AsyncConnection, base: Callable[[], dict[str, Any]]) -> None:
+        """`base` gives the document of the fixed routes."""
+        self.revision = -1
+        self.is_up = False
+        self.document = b""
+        self.etag = ""
+        self._plc = plc
+        self._base = base
+        self._build([])
+
+    async def run(self) -> None:
+        """Follows the broker until it is cancelled."""
+        while True:
+            try:
+                await self.look()
+                self.is_up = True
+            except PlcmqError as error:
+                if self.is_up:
+                    logger.warning("the broker does not answer: %s", error.message)
+                self.is_up = False
+            except Exception:  # a task boundary: a profile that makes no document must not end the gateway
+                logger.exception("the OpenAPI document could not be made")
+            await asyncio.sleep(PERIOD)
+
+    async def look(self) -> None:
+        """Asks for the revision, and for the profiles where it is another one."""
+        revision = (await self._plc.info()).get("revision")
+        if revision is None or revision == self.revision:
+            return
+        profiles: list[dict[str, Any]] = []
+        while True:
+            page = await self._plc.ask("profiles", {"limit": PAGE, "offset": len(profiles)})
+            profiles += page["profiles"]
+            if not page["profiles"] or len(profiles) >= page["total"]:
+                break
+        await asyncio.to_thread(self._build, profiles)
+        self.revision = revision
+
+    def _build(self, profiles: list[dict[str, Any]]) -> None:
+        document = as_json(with_profiles(self._base(), profiles))
+        self.etag = f'"{hashlib.sha256(document).hexdigest()[:24]}"'
+        self.document = document
