@@ -14,6 +14,7 @@ from typing import Any, Final
 from ...client.protocol.bodies import encode
 from ...client.protocol.errors import Code, PlcmqError, failure
 from ...client.protocol.messages import (
+    DEFAULT_TIMEOUT,
     Elapsed,
     Envelope,
     MalformedRequest,
@@ -96,7 +97,8 @@ class Router:
             self.refuse(envelope, malformed)
             return
         client = envelope[0] if envelope else b""
-        pending = Pending(client, envelope, request.id, request.codec, now, now + request.timeout)
+        deadline = now + (DEFAULT_TIMEOUT if request.timeout is None else request.timeout)
+        pending = Pending(client, envelope, request.id, request.codec, now, deadline)
         self._start(pending, request, now)
 
     def refuse(self, envelope: Envelope, malformed: MalformedRequest) -> None:
@@ -143,7 +145,7 @@ class Router:
                 self._finish(part, now, error=malformed.error)
                 continue
             part.id = request.id
-            if "timeout" in content:
+            if request.timeout is not None:
                 part.deadline = min(pending.deadline, now + request.timeout)
             self._start(part, request, now)
 
@@ -174,6 +176,8 @@ class Router:
         if self.overview.draining:
             raise refusals.shutting_down()
         self._pending.make_room(pending.client)
+        if request.timeout is None and pending.batch is None:
+            pending.deadline = now + compiled.patience(request.action)
         pending.is_read = request.action in READS
         pending.is_watch = self.watches.concerns(request.action, args)
         pending.name = entry.device.name

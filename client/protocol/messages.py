@@ -46,7 +46,7 @@ class Request:
     rqargs: dict[str, Any] = field(default_factory=dict)
     device: str | int | None = None
     id: RequestId = None
-    timeout: float = DEFAULT_TIMEOUT  # seconds, counted from receipt
+    timeout: float | None = None  # seconds, counted from receipt; None: the action's own time
     key: str | None = None
     token: str | None = None
     codec: Codec = Codec.MSGPACK
@@ -127,7 +127,7 @@ def _checked_request(content: dict[Any, Any], codec: Codec, limits: Limits) -> R
         _refuse(f"`key` must have 1 to {MAX_KEY_LENGTH} characters, not {len(key)}")
     if None in content.values():
         _refuse_field(content, next(name for name in content if content[name] is None), "given or left out")
-    timeout = _timeout(get("timeout", DEFAULT_TIMEOUT))
+    timeout = _timeout(content["timeout"]) if "timeout" in content else None
     return Request(action, rqargs, device, request_id, timeout, key, token, codec)
 
 

@@ -37,10 +37,15 @@ def _tag(tag: Tag) -> dict[str, Any]:
         "description": tag.description or None,
         "min": tag.min,
         "max": tag.max,
+        "urgent": tag.urgent or None,
     }
     return told | {name: value for name, value in optional.items() if value is not None}
 
 
 def _action(compiled: CompiledProfile, name: str) -> dict[str, Any]:
-    arguments = compiled.arguments[name]
-    return {"description": arguments.action.description, "schema": arguments.schema()}
+    action, schema = compiled.profile.actions[name], compiled.arguments[name].schema()
+    told: dict[str, Any] = {"description": action.description, "args": schema, "schema": schema}
+    told["timeout"] = action.patience
+    optional = {"confirm": action.confirm, "urgent": action.urgent, "interrupts": action.interrupts}
+    told |= {key: value for key, value in optional.items() if value or (key == "confirm" and value is False)}
+    return told

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ...client.protocol.errors import Code, PlcmqError, failure
+from ...client.protocol.messages import DEFAULT_TIMEOUT
 from ..modbus.limits import ADDRESSES, MAX_REGISTER, most_read, most_written
 from ..model.codec import TagCodec, codecs
 from ..model.devices import Profile
@@ -50,6 +51,11 @@ class CompiledProfile:
     def action_names(self) -> list[str]:
         """The names of all actions, built-in ones first."""
         return [*BUILT_IN, *(name for name in self.arguments if name not in BUILT_IN)]
+
+    def patience(self, action: str) -> float:
+        """Seconds that a request waits that does not say how long: the action's own time, else 5."""
+        declared = self.profile.actions.get(action)
+        return DEFAULT_TIMEOUT if declared is None else declared.patience
 
     def fit(self, action: str, rqargs: Args) -> Args:
         """The arguments of a request, checked and completed.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from .tags import Value
+from .tags import Scalar, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,19 @@ Script = Callable[[Conductor, Mapping[str, Value]], Coroutine[object, object, ob
 """The code of a Python action, ready to run with its arguments; it returns the action's result."""
 
 
+SPARE_TIME: Final = 5.0  # seconds that a caller waits beyond the waits, pulses and sleeps of an action
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """A declared command: arguments, steps, and what to do at the end whatever happened.
 
     Attributes:
         script: Python code that asks for the steps one by one, instead of `steps`.
+        timeout: seconds that a caller waits who does not say; None: it follows from the steps.
+        urgent: whether it may start while another action of the device waits or sleeps.
+        interrupts: whether it ends the action under way and passes locks: a stop.
+        confirm: what a person is asked before it runs; False: nothing; None: left to whoever asks.
     """
 
     name: str
@@ -109,3 +116,41 @@ class Action:
     finally_: tuple[Step, ...] = ()
     description: str = ""
     script: Script | None = None
+    timeout: float | None = None
+    urgent: bool = False
+    interrupts: bool = False
+    confirm: str | bool | None = None
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a caller waits for it who does not say how long."""
+        if self.timeout is not None:
+            return self.timeout
+        return sum(map(_duration, self.steps)) + SPARE_TIME
+
+
+def _duration(step: Step) -> float:
+    """Seconds that a step may take by itself."""
+    match step:
+        case Wait() | ExpectChange():
+            return step.timeout
+        case Pulse() | Sleep():
+            return step.duration
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A tag that is written over and over, so that the device knows its owner to be alive.
+
+    Attributes:
+        tag: which.
+        every: seconds between two writes.
+        values: what is written, one after the other, over and over.
+        count: whether it is a number that grows by 1, up to the type's end, instead of `values`.
+    """
+
+    tag: str
+    every: float
+    values: tuple[Scalar, ...] = ()
+    count: bool = False

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .actions import Action
+from .actions import Action, Heartbeat, Step
 from .tags import Tag
 
 
@@ -22,6 +22,8 @@ class Profile:
     tags: Mapping[str, Tag]
     actions: Mapping[str, Action] = field(default_factory=dict)
     description: str = ""
+    on_connect: tuple[Step, ...] = ()  # done after each new connection, before anything else is sent
+    heartbeats: tuple[Heartbeat, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

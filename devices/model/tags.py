@@ -91,6 +91,7 @@ class Tag:
     enum: Mapping[int, str] | None = None  # name by raw number
     verify: Verify | None = None
     description: str = ""
+    urgent: bool = False  # writes of it go in between the polls and pauses of a running action
 
     @property
     def is_scaled(self) -> bool:

@@ -27,7 +27,7 @@ from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from enum import Enum
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, overload
 
 from .. import model
 from ..model.comparison import as_read
@@ -35,6 +35,7 @@ from ..model.plain import check_scalar
 
 __all__ = ["Change", "Device", "Tag", "action"]
 
+MAX_TIMEOUT: Final = 3600.0  # seconds
 _MARK: Final = "__plcmq_action__"
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Coroutine[Any, Any, Any]])
@@ -65,6 +66,7 @@ class Tag:
     max: float | None = None
     enum: Mapping[int, str] | None = None
     verify: bool | Mapping[str, object] | None = None
+    urgent: bool = False
     description: str = ""
     name: str = ""
 
@@ -83,20 +85,73 @@ class Tag:
         }
 
 
-def action(code: Decorated) -> Decorated:
-    """Makes a coroutine of a `Device` one of its actions.
+@dataclass(frozen=True, slots=True)
+class ActionOptions:
+    """What an action says of itself besides its code; as in a site file."""
+
+    timeout: float | None = None
+    urgent: bool = False
+    interrupts: bool = False
+    confirm: str | bool | None = None
+
+
+@overload
+def action(code: Decorated, /) -> Decorated: ...
+
+
+@overload
+def action(
+    *,
+    timeout: float | None = None,
+    urgent: bool = False,
+    interrupts: bool = False,
+    confirm: str | bool | None = None,
+) -> Callable[[Decorated], Decorated]: ...
+
+
+def action(
+    code: Decorated | None = None,
+    /,
+    *,
+    timeout: float | None = None,
+    urgent: bool = False,
+    interrupts: bool = False,
+    confirm: str | bool | None = None,
+) -> Decorated | Callable[[Decorated], Decorated]:
+    """Makes a coroutine of a `Device` one of its actions: `@action`, or `@action(interrupts=True)`.
 
     Its parameters are the action's arguments: their types and defaults become their JSON Schema, the first
     paragraph of its docstring the action's description, and `Args:` in it the descriptions of the arguments.
     It returns the action's result, a map, or nothing.
+
+    Args:
+        code: the coroutine.
+        timeout: seconds that a caller waits who does not say.
+        urgent: it may start while another action of the device waits or sleeps.
+        interrupts: it ends the action under way first, goes ahead of everything, and passes locks: a stop.
+        confirm: what a person is asked before it runs; False: nothing.
     """
-    setattr(code, _MARK, True)
-    return code
+    if timeout is not None and not 0 < timeout <= MAX_TIMEOUT:
+        raise ValueError(f"an action's timeout is above 0 and at most {MAX_TIMEOUT:g} s, not {timeout!r}")
+    options = ActionOptions(timeout, urgent, interrupts, confirm)
+
+    def mark(decorated: Decorated) -> Decorated:
+        setattr(decorated, _MARK, options)
+        return decorated
+
+    return mark if code is None else mark(code)
 
 
 def is_action(value: object) -> bool:
     """Whether a class attribute is an action."""
-    return callable(value) and getattr(value, _MARK, False) is True
+    return callable(value) and isinstance(getattr(value, _MARK, None), ActionOptions)
+
+
+def options_of(code: Callable[..., object]) -> ActionOptions:
+    """What an action says of itself."""
+    options = getattr(code, _MARK)
+    assert isinstance(options, ActionOptions)
+    return options
 
 
 class Device:

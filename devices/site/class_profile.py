@@ -6,6 +6,7 @@ the same ones. What only a class can get wrong (names that hide a step, signatur
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from ..model.actions import Action, Conductor, Script
 from ..model.devices import Profile
 from ..model.tags import Tag as TagModel
 from ..model.tags import Value
-from ..python.device import Device, Tag, is_action
+from ..python.device import Device, Tag, is_action, options_of
 from ..python.signature import BadSignature, argument_schemas, converters, summary
 from .definitions.declared import declared_profile
 from .definitions.problems import Path, Problem, SiteError
@@ -63,6 +64,7 @@ class _ClassReader:
                 args={arg: dict(schema) for arg, schema in _maps(parts.actions[name].args)},
                 description=summary(code.__doc__ or ""),
                 script=_script(self._device, code, declared.tags),
+                **dataclasses.asdict(options_of(code)),
             )
             for name, code in codes.items()
         }

@@ -1,257 +1,178 @@
-"""The commanding half of a worker: writes and actions of one device, one after the other.
+"""The commanding half of a worker: whose command of one device is carried out when.
 
-Strategy: one task holds the device's command slot from a command's first step to its last. Between the steps
-the channel is free, so reads go on. What the steps mean is decided by the pure `ActionRun`; this file only
-does what it says and tells it what came of it. Clients take turns, and where one has locked the device, a
-command of another ends as it comes up. Locking and unlocking take their turn like commands, so that a lock
-is granted when nothing else is under way.
+Strategy: three lanes, each with a queue in which the clients take turns and a task that carries out one
+command after the other. Most commands go one at a time in the ordinary lane. What is urgent has a lane of its
+own, so that it is done between the steps of an ordinary action; the writes of one step are never mixed with
+others. A command that interrupts (a stop) ends what is under way, then goes ahead of everything that waits.
+Where a client has locked the device, a command of another ends as it comes up, but for one that interrupts.
+Locking waits until nothing else is under way.
 
-A command can be stopped from outside (`_stop`): an action at its next step, with its `finally`; a plain write
-as long as no request of it is on the wire. When its worker closes, a command gets some time to end in this
-way; then it is cut short, and its error tells what is known by then.
+When its worker closes, a command gets some time to end in order; then it is cut short.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final
-from uuid import uuid4
+from collections.abc import Callable
+from typing import Final
 
-from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
-from ..actions.run import ActionRun, Answer, Effect, Failed, Finished, Pause, ReadTags, Resume, WriteTags
-from ..actions.script_thread import ScriptThread
-from ..interface.requests import CompiledProfile
-from ..model.devices import DeviceDefinition
-from ..model.tags import Table
+from ...client.protocol.errors import PlcmqError
 from ..protocol.messages import Done, Job
-from .errors import busy, cancelled, expired, fault
+from .command import Command, Tools
+from .errors import busy, cancelled, expired, interrupted
 from .fair_queue import FairQueue
-from .lock import DeviceLock
-from .reader import Reader
-from .writer import Progress, Writer
 
-QUEUE_LIMIT: Final = 128  # commands that may wait for one device
+QUEUE_LIMIT: Final = 128  # commands that may wait in one lane of a device
 CLOSING_TIME: Final = 2.0  # seconds that a running command has to end when its worker closes
 
-logger = logging.getLogger(__name__)
+
+class _Lane:
+    """Commands that are carried out one after the other.
+
+    Attributes:
+        waiting: those that have not begun.
+        running: the one under way.
+        idle: set while none is under way.
+        clear: set while none waits or is under way.
+        wake: set when there is something to begin.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.waiting: FairQueue[Command] = FairQueue(limit)
+        self.running: Command | None = None
+        self.idle = asyncio.Event()
+        self.clear = asyncio.Event()
+        self.wake = asyncio.Event()
+        self.idle.set()
+        self.clear.set()
+
+    def __len__(self) -> int:
+        return len(self.waiting) + (self.running is not None)
 
 
 class Commander:
     """Carries out the commands of one device."""
 
-    def __init__(
-        self,
-        device: DeviceDefinition,
-        profile: CompiledProfile,
-        reader: Reader,
-        writer: Writer,
-        lock: DeviceLock,
-        finish: Callable[[Done], None],
-        clock: Callable[[], float],
-    ) -> None:
-        self._device = device
-        self._profile = profile.profile
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, tools: Tools, finish: Callable[[Done], None]) -> None:
+        self._tools = tools
+        self._name = tools.device.name
         self._finish = finish
-        self._clock = clock
-        self._lock = lock
-        self._waiting: FairQueue[tuple[Job, float]] = FairQueue(QUEUE_LIMIT)  # with the time of arrival
-        self._running: Job | None = None
-        self._run: ActionRun | None = None  # of the running job, if it is an action
-        self._script: ScriptThread | None = None  # its code, if it is written in Python
-        self._scope: asyncio.Timeout | None = None  # around the running job, to cut it short
-        self._stop: PlcmqError | None = None  # why the running job shall end early
-        self._interrupted = asyncio.Event()
-        self._idle = asyncio.Event()  # no command is under way
-        self._idle.set()
-        self._wake = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(
-            self._command_for_ever(), name=f"command {device.name}"
-        )
+        self._clock = tools.clock
+        self._ordinary, self._urgent, self._stops = (_Lane(QUEUE_LIMIT) for _ in range(3))
+        self._lanes = (self._stops, self._urgent, self._ordinary)
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._work(lane), name=f"command {self._name}") for lane in self._lanes
+        ]
 
     def __repr__(self) -> str:
-        running = "nothing" if self._running is None else self._running.action
-        return f"<Commander {self._device.name}: {len(self._waiting)} waiting, {running} running>"
+        running = [lane.running.job.action for lane in self._lanes if lane.running is not None]
+        waiting = sum(len(lane.waiting) for lane in self._lanes)
+        return f"<Commander {self._name}: {waiting} waiting, {' and '.join(running) or 'nothing'} running>"
 
     @property
     def depth(self) -> int:
         """How many commands wait or are under way."""
-        return len(self._waiting) + (self._running is not None)
+        return sum(map(len, self._lanes))
 
     def submit(self, job: Job) -> None:
         """Takes a write, an action, or a `lock` or `unlock`; it ends through `finish`."""
-        out = self._waiting.put(job, (job, self._clock()))
+        lane, command = self._lane_of(job), Command(job, self._clock(), self._tools)
+        out = lane.waiting.put(job, command)
         if out is not None:
-            self._end(*out, busy(self._device.name, "commands", self._waiting.limit))
-        self._wake.set()
+            self._end(out, busy(self._name, "commands", lane.waiting.limit))
+        if out is not command:
+            lane.clear.clear()
+            lane.wake.set()
+            if lane is self._stops:
+                self._interrupt_all(interrupted(self._name, job.action))
 
     def expire(self, now: float) -> None:
         """Ends the commands whose time is up before they began."""
-        for job, received in [entry for entry in self._waiting if entry[0].deadline <= now]:
-            self._waiting.remove(job.id)
-            self._end(job, received, expired(self._device.name))
+        for lane in self._lanes:
+            for command in [command for command in lane.waiting if command.job.deadline <= now]:
+                lane.waiting.remove(command.job.id)
+                self._end(command, expired(self._name))
 
     def take_back(self, job_id: int) -> bool:
         """Cancels a command: at once if it waits, an action under way at its next step.
 
         A write under way is taken back if nothing of it has been sent.
         """
-        error = cancelled(self._device.name)
-        waiting = self._waiting.remove(job_id)
-        if waiting is not None:
-            self._end(*waiting, error)
-            return True
-        if self._running is None or self._running.id != job_id:
-            return False
-        if self._run is None and self._writer.progress.outcome is not Outcome.NOT_EXECUTED:
-            return False
-        self._interrupt(error)
-        return True
+        error = cancelled(self._name)
+        for lane in self._lanes:
+            waiting, running = lane.waiting.remove(job_id), lane.running
+            if waiting is not None:
+                self._end(waiting, error)
+                return True
+            if running is not None and running.job.id == job_id and running.can_be_taken_back:
+                running.interrupt(error)
+                return True
+        return False
 
     async def close(self, error: PlcmqError) -> None:
-        """Ends what waits with the error, lets the running command end, then stops."""
-        for job, received in self._waiting.take_all().values():
-            self._end(job, received, error)
-        if self._running is not None:
-            self._interrupt(error)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), CLOSING_TIME)
-            self._cut()
-            await self._idle.wait()
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        """Ends what waits with the error, lets the running commands end, then stops."""
+        for lane in self._lanes:
+            for command in lane.waiting.take_all().values():
+                self._end(command, error)
+        self._interrupt_all(error)
+        all_idle = asyncio.gather(*(lane.idle.wait() for lane in self._lanes))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(all_idle, CLOSING_TIME)
+        for lane in self._lanes:
+            if lane.running is not None:
+                lane.running.cut()
+            await lane.idle.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
 
-    def _end(self, job: Job, received: float, error: PlcmqError) -> None:
+    def _lane_of(self, job: Job) -> _Lane:
+        profile = self._tools.profile
+        action = profile.actions.get(job.action)
+        if action is not None:
+            return self._stops if action.interrupts else self._urgent if action.urgent else self._ordinary
+        if job.action == "write" and all(profile.tags[name].urgent for name in job.args["values"]):
+            return self._urgent
+        return self._ordinary
+
+    def _interrupt_all(self, error: PlcmqError) -> None:
+        for lane in self._lanes:
+            if lane.running is not None:
+                lane.running.interrupt(error)
+
+    def _end(self, command: Command, error: PlcmqError) -> None:
         """Ends a command that has not begun."""
-        self._finish(Done(job.id, error=error, queued=self._clock() - received))
+        self._finish(Done(command.job.id, error=error, queued=self._clock() - command.received))
 
-    async def _command_for_ever(self) -> None:
+    async def _work(self, lane: _Lane) -> None:
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._waiting:
-                await self._next(*self._waiting.take())
+            await lane.wake.wait()
+            lane.wake.clear()
+            while lane.waiting:
+                await self._until_free(lane)
+                if lane.waiting:  # it may have been taken back or expired meanwhile
+                    await self._next(lane, lane.waiting.take())
+            lane.clear.set()
 
-    async def _next(self, job: Job, received: float) -> None:
-        started = self._clock()
-        if job.deadline <= started:
-            self._end(job, received, expired(self._device.name))
+    async def _until_free(self, lane: _Lane) -> None:
+        """Waits until a command of this lane may begin."""
+        if lane is self._stops:
+            await self._urgent.idle.wait()
+            await self._ordinary.idle.wait()
+        else:
+            await self._stops.clear.wait()
+
+    async def _next(self, lane: _Lane, command: Command) -> None:
+        if lane is self._ordinary and command.job.action == "lock":
+            await self._urgent.idle.wait()
+        if command.job.deadline <= self._clock():
+            self._end(command, expired(self._name))
             return
-        self._idle.clear()
-        self._running, self._run, self._stop = job, None, None
-        self._writer.progress = Progress()
-        self._interrupted.clear()
-        done = await self._carry_out(job)
-        self._running = self._scope = None
-        done.queued, done.device = started - received, self._clock() - started
+        lane.running = command
+        lane.idle.clear()
+        done = await command.carry_out()
+        lane.running = None
         self._finish(done)
-        self._idle.set()
-
-    async def _carry_out(self, job: Job) -> Done:
-        try:
-            async with asyncio.timeout(None) as self._scope:
-                return Done(job.id, result=await self._command(job))
-        except PlcmqError as error:
-            return Done(job.id, error=error)
-        except Exception as error:  # the boundary of one command: a fault in it must not end the worker
-            if isinstance(error, TimeoutError) and self._stop is not None:
-                return Done(job.id, error=self._cut_short(self._stop))
-            reference = uuid4().hex[:12]
-            logger.exception("%s: %s failed (reference %s)", self._device.name, job.action, reference)
-            return Done(job.id, error=fault(self._device.name, job.action, reference))
-
-    async def _command(self, job: Job) -> Mapping[str, Any]:
-        args, now = job.args, self._clock()
-        match job.action:
-            case "lock":
-                return {"token": self._lock.take(job.token, args["ttl"], now), "ttl": args["ttl"]}
-            case "unlock":
-                self._lock.release(job.token, now)
-                return {}
-        self._lock.admit(job.token, now)
-        match job.action:
-            case "write":
-                await self._writer.write(args["values"], job.deadline, verify=args["verify"])
-                return {"written": list(args["values"])}
-            case "write_raw":
-                table = Table(args["table"])
-                await self._writer.write_raw(table, args["address"], args["values"], job.deadline)
-                return {}
-        action = self._profile.actions[job.action]
-        self._run = ActionRun(action, args, job.deadline, self._profile.tags)
-        if action.script is not None:
-            self._script = ScriptThread(action.script, args, f"{self._device.name}.{action.name}")
-        try:
-            return await self._perform(self._run)
-        finally:
-            if self._script is not None:
-                self._script.close()
-                self._script = None
-
-    async def _perform(self, run: ActionRun) -> Mapping[str, Any]:
-        answer: Answer = None
-        while True:
-            effect = run.step(self._clock(), answer)
-            match effect:
-                case Finished(result):
-                    return result
-                case Failed(error):
-                    raise error
-                case _:
-                    answer = await self._do(effect, run.limit)
-
-    async def _do(self, effect: Effect, limit: float) -> Answer:
-        try:
-            match effect:
-                case ReadTags(tags):
-                    return await self._reader.read_now(tags, limit)
-                case WriteTags(values):
-                    await self._writer.write(values, limit)
-                case Pause(seconds):
-                    await self._pause(seconds)
-                case Resume(told, seconds) if self._script is not None:
-                    return await self._script.resume(told, seconds)
-        except PlcmqError as error:
-            return error
-        return None
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._interrupted.wait()
-        except TimeoutError:
-            return
-        self._interrupted.clear()
-
-    def _interrupt(self, error: PlcmqError) -> None:
-        """Ends the running command as soon as that can be done in order."""
-        self._stop = error
-        if self._run is not None:
-            self._run.interrupt(error)
-            self._interrupted.set()
-            if self._script is not None:
-                self._script.interrupt()
-        elif self._writer.progress.outcome is Outcome.NOT_EXECUTED:
-            self._cut()
-
-    def _cut(self) -> None:
-        """Ends the running command where it stands."""
-        if self._scope is not None and not self._scope.expired():
-            self._scope.reschedule(asyncio.get_running_loop().time())
-
-    def _cut_short(self, stop: PlcmqError) -> PlcmqError:
-        """The error of a command that was cut: why it was, unless it had done something by then."""
-        run, progress = self._run, self._writer.progress
-        outcomes = {progress.outcome, Outcome.NOT_EXECUTED if run is None else run.outcome}
-        done = progress.names if run is None else run.done
-        details = {("written" if run is None else "done"): list(done), "cause": stop.to_map()}
-        message = f"{stop.message}; the command was cut short, so look at the machine"
-        if Outcome.UNKNOWN in outcomes:
-            return failure(Code.OUTCOME_UNKNOWN, message, details=details)
-        if Outcome.EXECUTED in outcomes:
-            return failure(Code.ACTION_FAILED, message, details=details)
-        return stop
+        lane.idle.set()

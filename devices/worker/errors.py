@@ -59,6 +59,11 @@ def cancelled(device: str) -> PlcmqError:
     return failure(Code.CANCELLED, f"{device}: cancelled by its caller")
 
 
+def interrupted(device: str, action: str) -> PlcmqError:
+    """Another command ended this one: a stop."""
+    return failure(Code.CANCELLED, f"{device}: ended by `{action}`")
+
+
 def leaving(device: str) -> PlcmqError:
     """The worker ends: its device is redefined, removed or handed over, or its host stops."""
     message = f"{device} is being redefined or handed over; try again in a moment"

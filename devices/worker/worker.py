@@ -18,6 +18,7 @@ from ..interface.requests import CompiledProfile
 from ..model.devices import DeviceDefinition
 from ..planning.reads import Hole
 from ..protocol.messages import CANCEL, Done, Event, Job
+from .command import Tools
 from .commander import Commander
 from .errors import cancelled
 from .lock import DeviceLock
@@ -56,7 +57,8 @@ class Worker:
         self._reader = Reader(device, profile, channel, self._finish, clock, holes, learn)
         self._raw = RawReader(device, channel, self._finish, clock)
         writer = Writer(device, profile, channel, self._reader, clock)
-        self._commander = Commander(device, profile, self._reader, writer, lock, self._finish, clock)
+        tools = Tools(device, profile.profile, self._reader, writer, lock, clock)
+        self._commander = Commander(tools, self._finish)
         self._watcher = Watcher(device, self._reader.submit, self._finish, send, clock)
         self._finished = 0
         self._failed = 0

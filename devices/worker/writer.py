@@ -79,11 +79,7 @@ class _Bit:
 
 
 class Writer:
-    """Writes tags and raw registers of one device.
-
-    Attributes:
-        progress: of the present request, or else of the last.
-    """
+    """Writes tags and raw registers of one device; the writes of two requests are never mixed."""
 
     def __init__(
         self,
@@ -93,38 +89,41 @@ class Writer:
         reader: Reader,
         clock: Callable[[], float],
     ) -> None:
-        self.progress = Progress()
         self._device = device
         self._codecs = profile.codecs
         self._channel = channel
         self._reader = reader
         self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
 
-    async def write(self, values: Mapping[str, Value], deadline: float, *, verify: bool = False) -> None:
+    async def write(
+        self, values: Mapping[str, Value], deadline: float, progress: Progress, *, verify: bool = False
+    ) -> None:
         """Writes the tags in the order given, then reads back those that ask for it.
 
         Args:
             values: by tag; they have been checked.
             deadline: nothing is sent from then on, seconds of the clock.
+            progress: notes how far it has come.
             verify: read all of them back, not only the tags whose definition says so.
 
         Raises:
             PlcmqError: with the true outcome, and in `details.written` the tags that are written
                 nevertheless; `verify_failed` if a value read back differs.
         """
-        self.progress = Progress()
-        await self._send(self._steps(values), deadline)
+        await self._send(self._steps(values), deadline, progress)
         await self._verify(values, deadline, everything=verify)
 
-    async def write_raw(self, table: Table, address: int, values: list[Any], deadline: float) -> None:
+    async def write_raw(
+        self, table: Table, address: int, values: list[Any], deadline: float, progress: Progress
+    ) -> None:
         """Writes registers (0 to 65535) or bits from an address on.
 
         Raises:
             PlcmqError: with the true outcome.
         """
-        self.progress = Progress()
         data = bytes(values) if table.is_bits else b"".join(int(v).to_bytes(2) for v in values)
-        await self._send([_Span(self._requests(table, address, data, "table"), {})], deadline)
+        await self._send([_Span(self._requests(table, address, data, "table"), {})], deadline, progress)
 
     def _steps(self, values: Mapping[str, Value]) -> list[_Span | _Bit]:
         steps: list[_Span | _Bit] = []
@@ -174,60 +173,59 @@ class Writer:
         words = [int.from_bytes(data[i : i + 2]) for i in range(0, len(data), 2)]
         return [modbus.write_register(address + i, word) for i, word in enumerate(words)]
 
-    async def _send(self, steps: list[_Span | _Bit], deadline: float) -> None:
+    async def beat(self, values: Mapping[str, Value], deadline: float) -> None:
+        """Writes a heartbeat: between the writes of other requests too, in a turn of its own.
+
+        Raises:
+            PlcmqError: as `write`.
+        """
+        await self._carry_out(self._steps(values), deadline, Progress())
+
+    async def _send(self, steps: list[_Span | _Bit], deadline: float, progress: Progress) -> None:
+        async with self._one_at_a_time:
+            await self._carry_out(steps, deadline, progress)
+
+    async def _carry_out(self, steps: list[_Span | _Bit], deadline: float, progress: Progress) -> None:
         """Carries out all steps; an error leaves with its outcome and with what had been written."""
-        progress, latest = self.progress, self._reader.latest
+        latest = self._reader.latest
         latest.forget()
         try:
             for step in steps:
-                await while_busy(partial(self._take_turn, step, deadline), self._clock, deadline)
+                await while_busy(partial(self._take_turn, step, deadline, progress), self._clock, deadline)
         except (ExceptionReply, LinkError) as cause:
             error = as_error(self._device, cause, is_write=progress.on_wire)
             progress.on_wire = error.outcome is Outcome.UNKNOWN
-            raise self._halfway(error) from cause
+            raise _halfway(error, progress) from cause
         finally:
             latest.forget()
 
-    async def _take_turn(self, step: _Span | _Bit, deadline: float) -> None:
+    async def _take_turn(self, step: _Span | _Bit, deadline: float, progress: Progress) -> None:
         """Does what is left of the step."""
         async with self._channel.turn(Lane.COMMAND, self._device.id, deadline) as turn:
             if isinstance(step, _Bit):
-                await self._change_bit(turn, step)
-                self.progress.names.append(step.name)
+                await self._change_bit(turn, step, progress)
+                progress.names.append(step.name)
                 return
             while step.done < len(step.requests):
-                await self._transact(turn, step.requests[step.done])
+                await self._transact(turn, step.requests[step.done], progress)
                 step.done += 1
-                self.progress.names += [name for name, end in step.ends.items() if end == step.done]
+                progress.names += [name for name, end in step.ends.items() if end == step.done]
 
-    async def _change_bit(self, turn: Turn, bit: _Bit) -> None:
+    async def _change_bit(self, turn: Turn, bit: _Bit, progress: Progress) -> None:
         if FC22 in self._device.link.functions:
-            await self._transact(turn, modbus.mask_write(bit.address, bit.and_mask, bit.or_mask))
+            await self._transact(turn, modbus.mask_write(bit.address, bit.and_mask, bit.or_mask), progress)
             return
-        data = await self._transact(turn, modbus.read(Table.HOLDING, bit.address, 1))
+        data = await self._transact(turn, modbus.read(Table.HOLDING, bit.address, 1), progress)
         word = int.from_bytes(data) & bit.and_mask | bit.or_mask & ~bit.and_mask & 0xFFFF
         for request in self._requests(Table.HOLDING, bit.address, word.to_bytes(2), "values"):
-            await self._transact(turn, request)
+            await self._transact(turn, request, progress)
 
-    async def _transact(self, turn: Turn, request: Transaction) -> bytes:
-        progress = self.progress
+    async def _transact(self, turn: Turn, request: Transaction, progress: Progress) -> bytes:
         progress.on_wire = request.is_write
         payload = await turn.transact(self._device.unit, request, self._device.link.timeout)
         progress.confirmed += request.is_write
         progress.on_wire = False
         return payload
-
-    def _halfway(self, error: PlcmqError) -> PlcmqError:
-        """The error of the whole request: what had been written before makes it `executed` at least."""
-        progress = self.progress
-        if not progress.confirmed:
-            return error
-        details = {**error.details, "written": list(progress.names)}
-        if error.outcome is Outcome.UNKNOWN:
-            return failure(error.code, error.message, outcome=error.outcome, retryable=False, details=details)
-        names = ", ".join(progress.names) or "only a part"
-        message = f"{error.message}; before that it had taken {names}"
-        return failure(Code.ACTION_FAILED, message, details={**details, "cause": error.to_map()})
 
     async def _verify(self, values: Mapping[str, Value], deadline: float, *, everything: bool) -> None:
         how = {name: self._codecs[name].tag.verify or (_AT_ONCE if everything else None) for name in values}
@@ -273,3 +271,15 @@ def _same(codec: TagCodec, written: Value, found: Value) -> bool:
         return codec.tag.bit is None and codec.encode(written) == codec.encode(found)
     except PlcmqError:
         return False
+
+
+def _halfway(error: PlcmqError, progress: Progress) -> PlcmqError:
+    """The error of the whole request: what had been written before makes it `executed` at least."""
+    if not progress.confirmed:
+        return error
+    details = {**error.details, "written": list(progress.names)}
+    if error.outcome is Outcome.UNKNOWN:
+        return failure(error.code, error.message, outcome=error.outcome, retryable=False, details=details)
+    names = ", ".join(progress.names) or "only a part"
+    message = f"{error.message}; before that it had taken {names}"
+    return failure(Code.ACTION_FAILED, message, details={**details, "cause": error.to_map()})

@@ -183,6 +183,7 @@ TAGS = _tags(
     Tag("real", Table.HOLDING, 42, Type.UINT16),
     Tag("level", Table.INPUT, 0, Type.INT16, scale=0.1),
     Tag("start", Table.COIL, 0, Type.BOOL, RW),
+    Tag("hurry", Table.HOLDING, 90, Type.UINT16, RW, urgent=True),
     Tag("lamps", Table.COIL, 9, Type.BOOL, RW, count=3),
     Tag("door", Table.DISCRETE, 2, Type.BOOL),
 )

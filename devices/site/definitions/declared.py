@@ -76,6 +76,7 @@ def compile_tag(
         enum={int(raw): text for raw, text in enum.items()} if enum else None,
         verify=Verify(**({} if verify is True else verify)) if verify else None,
         description=form.get("description", ""),
+        urgent=form.get("urgent", False),
     )
 
 
@@ -93,6 +94,10 @@ def _action(name: str, form: Definition, tags: Mapping[str, Tag]) -> Action:
         steps=_steps(form["steps"], tags),
         finally_=_steps(form.get("finally", ()), tags),
         description=form.get("description", ""),
+        timeout=form.get("timeout"),
+        urgent=form.get("urgent", False),
+        interrupts=form.get("interrupts", False),
+        confirm=form.get("confirm"),
     )
 
 

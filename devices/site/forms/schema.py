@@ -27,6 +27,7 @@ from ...model.tags import Access, Order, Type
 from ..definitions.presets import preset_settings
 from .values import (
     Address,
+    Confirmation,
     DeviceName,
     DeviceProfile,
     Host,
@@ -104,6 +105,11 @@ class TagForm(StrictForm):
         VerifyForm | None, BeforeValidator(as_verify, json_schema_input_type=bool | VerifyForm | None)
     ] = Field(
         default=None, description="Read a written value back and compare: `true`, or where and when to read."
+    )
+    urgent: bool = Field(
+        default=False,
+        description="Writes of it go in between the polls and pauses of a running action, ahead of all "
+        "waiting commands.",
     )
     description: str = Field(default="", description="What it is, for people.")
 
@@ -206,6 +212,22 @@ class ActionForm(StrictForm):
     steps: list[StepForm] = Field(min_length=1, description="What it does, in order.")
     finally_: list[StepForm] = Field(
         default=[], alias="finally", description="Steps that run at the end, also when a step has failed."
+    )
+    timeout: Annotated[float, Field(gt=0, le=3600)] | None = Field(
+        default=None,
+        description="Seconds that a caller waits who does not say; else it follows from the waits, pulses "
+        "and sleeps of the steps, and 5 s.",
+    )
+    urgent: bool = Field(
+        default=False, description="It may start while another action of the device waits or sleeps."
+    )
+    interrupts: bool = Field(
+        default=False,
+        description="It ends the action under way first, whoever started it, goes ahead of everything that "
+        "waits, and passes locks: a stop.",
+    )
+    confirm: Confirmation | None = Field(
+        default=None, description="What a person is asked before it runs; `false`: nothing."
     )
 
 

@@ -104,6 +104,12 @@ def _raw_number(key: object) -> object:
     return int(key) if isinstance(key, str) and re.fullmatch(r"-?[0-9]{1,20}", key, re.ASCII) else key
 
 
+def _confirmation(value: object) -> object:
+    if value is False or (isinstance(value, str) and value.strip()):
+        return value
+    raise ValueError("must be the question to ask a person, or false")
+
+
 _SCALAR_SCHEMA: Final = {"type": ["boolean", "number", "string"]}
 _OPERAND_SCHEMA: Final = {"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA}]}
 
@@ -114,6 +120,11 @@ Name = Annotated[
 ]
 Number = Annotated[int | float, PlainValidator(_number), WithJsonSchema({"type": "number"})]
 Operand = Annotated[object, PlainValidator(_operand), WithJsonSchema(_OPERAND_SCHEMA)]
+Confirmation = Annotated[
+    str | bool,
+    PlainValidator(_confirmation),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"const": False}]}),
+]
 Seconds = Annotated[float, Field(ge=0, le=86400)]
 Interval = Annotated[float, Field(gt=0, le=86400)]
 Loose = Field(strict=False)  # an enumeration is written as text

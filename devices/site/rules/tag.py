@@ -67,8 +67,9 @@ def _check_options(tag: Tag, form: TagForm, path: Path) -> Findings:
         yield (*path, "scale"), "must not be 0: every value would be the same"
     if tag.min is not None and tag.max is not None and tag.min > tag.max:
         yield (*path, "min"), f"{tag.min:g} is above max, {tag.max:g}"
-    if tag.verify is not None and tag.access is Access.RO:
-        yield (*path, "verify"), "makes no sense for a tag that is only read; set `access: rw`"
+    for option, given in (("verify", tag.verify is not None), ("urgent", tag.urgent)):
+        if given and tag.access is Access.RO:
+            yield (*path, option), "makes no sense for a tag that is only read; set `access: rw`"
 
 
 def _check_enum(tag: Tag, path: Path) -> Findings:

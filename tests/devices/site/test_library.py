@@ -91,6 +91,24 @@ async def test_packml_goes_through_its_states(twin) -> None:
         assert not bench.plc.get("cmd_change_request"), "taken back"
 
 
+@pytest.mark.parametrize("stop", ["stop", "abort"])
+@pytest.mark.parametrize("action", ["start", "hold", "complete", "reset"])
+async def test_packml_stops_during_every_wait(start_bench, action, stop) -> None:
+    """The machine takes so long that the first action still waits."""
+    profile = PROFILES["packml"]
+    async with SimulatedPlc(profile, pace=Pace(reaction=60.0)) as plc:
+        bench = await start_bench(*profile.actions.values(), plc=plc, tags=dict(profile.tags))
+        plc.set("state_current", "execute" if action in ("hold", "complete") else "idle")
+        first = bench.submit(action, timeout=60)
+        await plc.evidence.wait_until(lambda evidence: evidence.writes == 2)
+        stopping = bench.submit(stop, timeout=60)
+        assert (await bench.error(first)).code == Code.CANCELLED
+        await plc.evidence.wait_until(lambda evidence: evidence.writes == 5)
+        assert plc.get("cntrl_cmd") == stop
+        bench.submit("cancel", {"job": 2})
+        await bench.error(stopping)
+
+
 async def test_packml_refuses_a_command_in_the_wrong_state(twin) -> None:
     bench = await twin("packml")
     error = await bench.error(bench.submit("hold"))

@@ -121,7 +121,7 @@ async def test_a_write_that_does_not_fit_its_tag_is_refused(start_bench):
 
 async def test_a_fault_of_our_own_ends_the_command_and_not_the_commanding(bench, monkeypatch, caplog):
     with monkeypatch.context() as patch:
-        patch.setattr(bench.worker._commander._writer, "write", lambda *_args, **_kwargs: 1 / 0)
+        patch.setattr(bench.worker._commander._tools.writer, "write", lambda *_args, **_kwargs: 1 / 0)
         error = await bench.error(bench.write({"a": 1}))
     says(error, Code.INTERNAL, UNKNOWN)
     assert error.details["reference"] in caplog.text
@@ -368,3 +368,98 @@ async def test_an_action_cut_between_its_writes_tells_what_it_had_done(start_ben
     await closing(bench)
     details = says(await bench.error(end), Code.ACTION_FAILED, DONE)
     assert details["done"] == [{"a": 1}, {"start": True}]
+
+
+START = Action(
+    "start",
+    steps=(Write({"a": 1}), Wait({"b": 1}, timeout=30, poll=0.02)),
+    finally_=(Write({"a": 0}),),
+)
+ABORT = Action("abort", steps=(Write({"b": 9}),), interrupts=True)
+DOSE = Action("dose", steps=(Write({"hurry": 5}), Wait({"hurry": 5})), urgent=True)
+
+
+@pytest.fixture
+async def starting(start_bench):
+    """A worker whose `start` waits, and the end of that."""
+    bench = await start_bench(START, ABORT, DOSE)
+    end = bench.submit("start", timeout=60)
+    await bench.plc.evidence.wait_until(lambda e: e.functions[3] >= 2)
+    return bench, end
+
+
+async def test_a_stop_ends_the_action_under_way_first_and_runs_then(starting):
+    bench, end = starting
+    stopped = bench.submit("abort")
+    error = await bench.error(end)
+    assert (error.code, error.outcome) == (Code.CANCELLED, Outcome.EXECUTED)
+    assert "ended by `abort`" in error.message
+    await bench.result(stopped)
+    assert (bench.plc.unit.holding[0], bench.plc.unit.holding[1]) == (0, 9), "`finally` ran"
+
+
+async def test_a_stop_is_on_the_wire_within_one_poll_and_one_transaction(starting):
+    bench, _end = starting
+    before = bench.plc.evidence.requests
+    await bench.result(bench.submit("abort"))
+    sent = bench.plc.evidence.requests - before
+    assert sent <= 3, "a poll that was under way, `finally`, and itself"
+
+
+async def test_a_stop_goes_ahead_of_everything_that_waits_and_passes_locks(starting):
+    bench, end = starting
+    queued = bench.write({"a": 7})
+    bench.lock.take(None, 60.0, bench.worker._clock())
+    await bench.result(bench.submit("abort"))
+    assert end.done()
+    assert (await bench.error(queued)).code == Code.LOCKED
+
+
+async def test_a_stop_interrupts_another_stop(start_bench):
+    slow = Action("stop", steps=(Write({"a": 3}), Sleep(30)), interrupts=True)
+    bench = await start_bench(slow, ABORT)
+    first = bench.submit("stop", timeout=60)
+    await bench.plc.evidence.wait_until(lambda e: e.functions[6] == 1)
+    await bench.result(bench.submit("abort"))
+    assert (await bench.error(first)).code == Code.CANCELLED
+
+
+async def test_an_urgent_action_runs_while_another_one_waits(starting):
+    bench, end = starting
+    await bench.result(bench.submit("dose"))
+    assert not end.done()
+    assert bench.plc.unit.holding[90] == 5
+    bench.plc.unit.holding[1] = 1
+    await bench.result(end)
+
+
+async def test_an_urgent_write_passes_a_running_action_and_all_that_waits(starting):
+    bench, end = starting
+    behind = bench.write({"a": 7})
+    await bench.result(bench.write({"hurry": 8}))
+    assert not end.done()
+    assert not behind.done()
+    bench.worker.expire(float("inf"))
+    await bench.error(behind)
+
+
+async def test_urgent_writes_are_never_between_the_writes_of_one_step(start_bench):
+    order = Action("order", steps=(Write({"a": 1, "far": 2, "b": 3}),))
+    bench = await start_bench(order, DOSE, delay=0.01)
+    seen = []
+    bench.plc.endpoint.observers.append(lambda _unit, change, _now: seen.append(change.address))
+    end = bench.submit("order")
+    await bench.plc.evidence.wait_until(lambda e: e.requests >= 1)
+    await bench.result(bench.write({"hurry": 1}))
+    await bench.result(end)
+    assert seen[-1] == 90
+    assert len(seen) == 4
+
+
+async def test_a_lock_is_granted_when_nothing_urgent_is_under_way_either(start_bench):
+    slow = Action("slow", steps=(Sleep(0.1),), urgent=True)
+    bench = await start_bench(slow)
+    under_way = bench.submit("slow")
+    await bench.took_turn()
+    await bench.result(bench.submit("lock", {"ttl": 1.0}))
+    assert under_way.done()
