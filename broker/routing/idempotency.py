@@ -8,8 +8,8 @@ is under way, others with the same key wait for its reply; later ones get the re
     Finish   its reply is known                      it is answered when that is on record
     Forget   it surely never reached the device      the key is free again
 
-A record without a reply is a command that an earlier run of the broker handed over and never heard of again:
-its outcome is unknown, for good.
+A record without a reply is a command of which nobody heard what came of it. An earlier run of the broker may
+have handed it over, or the database put it on record without saying so. Its outcome is unknown, for good.
 """
 
 from __future__ import annotations
@@ -291,8 +291,8 @@ def _conflict(key: KeyId) -> PlcmqError:
 
 def _lost() -> PlcmqError:
     message = (
-        "this command was handed over before the broker was started anew, and what came of it was never "
-        "heard; look at the machine"
+        "this key was put on record before, and what came of its command was never heard: the broker was "
+        "started anew meanwhile, or its database did not answer; look at the machine"
     )
     return failure(Code.OUTCOME_UNKNOWN, message)
 

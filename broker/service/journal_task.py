@@ -1,8 +1,8 @@
-"""Moves orders from the router to the journal and what came of them back.
+"""Moves orders from the router to the journal, and their results back.
 
-Strategy: one task; while one batch is being written the next collects. A journal that fails is told to the
-router, which refuses what has not begun, answers what has ended, and orders once more what is to be kept of
-it; after a pause that is tried again.
+Strategy: one task; while one batch is being written the next collects. When the journal fails, the router
+refuses what has not begun, answers what has ended, and orders once more what must be kept of it; after a
+pause that is tried again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Final
 
 from ..routing.router import Router
 from ..storage.database import RegistryError
-from ..storage.journal import KEEP, JournalThread
+from ..storage.journal import KEEP, Journal
+from ..storage.threads import DatabaseThread
 
 EXPIRY_INTERVAL: Final = 600.0  # seconds between two looks for keys that are too old
 PAUSE: Final = 0.5  # seconds after a failure
@@ -24,15 +25,15 @@ PAUSE: Final = 0.5  # seconds after a failure
 logger = logging.getLogger(__name__)
 
 
-class Bookkeeper:
+class JournalTask:
     """Keeps the journal of one router's keyed commands."""
 
-    def __init__(self, router: Router, journal: JournalThread, after: Callable[[], None]) -> None:
+    def __init__(self, router: Router, journal: DatabaseThread[Journal], after: Callable[[], None]) -> None:
         """`after` is called when the router may have something to send."""
         self._router = router
         self._journal = journal
         self._after = after
-        self._wake = asyncio.Event()
+        self._wake = asyncio.Event()  # there are orders, or the task shall end
         self._ending = False
 
     def wake(self) -> None:
@@ -67,21 +68,31 @@ class Bookkeeper:
         if not orders:
             return True
         try:
-            done = await self._journal.carry_out(orders, time.time())
+            done = await self._journal.run(lambda journal: journal.carry_out(orders, time.time()))
+        except RegistryError as error:
+            logger.error("the journal cannot be written: %s", error)
+            reason = str(error)
         except Exception as error:  # the boundary of this task: without it no key would ever work again
-            if isinstance(error, RegistryError):
-                logger.error("the journal cannot be written: %s", error)
-            else:
-                logger.exception("the journal cannot be written")
-            self._router.journal_failed(orders, str(error), time.monotonic())
+            logger.exception("the journal cannot be written")
+            reason = str(error)
+        else:
+            self._pass_on(lambda now: self._router.journalled(done, now))
+            return True
+        self._pass_on(lambda now: self._router.journal_failed(orders, reason, now))
+        return False
+
+    def _pass_on(self, result: Callable[[float], None]) -> None:
+        """Gives the router what came of its orders."""
+        try:
+            result(time.monotonic())
             self._after()
-            return False
-        self._router.journalled(done, time.monotonic())
-        self._after()
-        return True
+        except Exception:  # the boundary of one batch: a fault in it shall not cost later commands
+            logger.exception("the result of the journal's work could not be passed on")
 
     async def _expire(self) -> None:
         try:
-            await self._journal.expire(time.time() - KEEP)
+            await self._journal.run(lambda journal: journal.expire(time.time() - KEEP))
         except RegistryError as error:
             logger.warning("old keys stay in the journal for now: %s", error)
+        except Exception:  # the boundary of this task, as above
+            logger.exception("old keys stay in the journal for now")

@@ -22,19 +22,17 @@ import orjson
 from ...client.protocol import jsontext
 from ...client.protocol.endpoint import endpoint_of
 from ...client.protocol.sockets import SERVER, ZmqContext, ZmqSocket, bind_router, bound_endpoint, new_context
-from .. import catalogue
 from ..config import ServeSettings
 from ..fleet.fleet import FENCE, Fleet
 from ..routing.overview import Overview
 from ..routing.router import Router
-from ..storage.database import RegistryError
-from ..storage.journal import Journal, JournalThread
+from ..storage.journal import Journal
 from ..storage.registry import Registry
-from ..storage.threads import RegistryThread
-from .journal_task import Bookkeeper
+from ..storage.threads import DatabaseThread
+from .journal_task import JournalTask
+from .registry_watch import RegistryWatch
 from .server import Server
 
-REGISTRY_INTERVAL: Final = 0.5  # seconds between two looks at the registry's revision
 RELEASE_TIME: Final = 3.0  # seconds that hosts in other processes get to close their sockets
 UNREAD_TIME: Final = 1.0  # seconds that clients get to read their last replies
 FRONT: Final = replace(SERVER, queue=1000)  # messages; what else a client does not read waits in the backlog
@@ -81,15 +79,16 @@ async def serve(
     max_clients = _raise_descriptor_limit()
     jsontext.accelerate(orjson.loads, _dumps)
     async with AsyncExitStack() as stack:
-        registry = await stack.enter_async_context(RegistryThread(Registry(settings.registry)))
+        registry = await stack.enter_async_context(DatabaseThread(Registry(settings.registry)))
         context = await stack.enter_async_context(_context(max_clients))
         front = stack.enter_context(bind_router(context, endpoint_of(settings.bind), FRONT))
         back = stack.enter_context(bind_router(context, endpoint_of(settings.host_bind)))
         server = Server(_router(settings, await registry.run(Registry.hosts_elsewhere)), front, back)
-        await _load(registry, server)
-        journal = await stack.enter_async_context(JournalThread(Journal(settings.registry)))
+        watch = RegistryWatch(registry, server)
+        await watch.load()
+        journal = await stack.enter_async_context(DatabaseThread(Journal(settings.registry)))
         await stack.enter_async_context(_journalled(server, journal))
-        await stack.enter_async_context(_served(server, settings, registry, stop))
+        await stack.enter_async_context(_served(server, settings, watch, stop))
         if ready is not None:
             ready(_serving(server, front, back, max_clients))
         await stop.wait()
@@ -124,37 +123,37 @@ async def _context(max_clients: int) -> AsyncIterator[ZmqContext]:
 
 
 @asynccontextmanager
-async def _journalled(server: Server, journal: JournalThread) -> AsyncIterator[None]:
+async def _journalled(server: Server, journal: DatabaseThread[Journal]) -> AsyncIterator[None]:
     """Keeps the journal inside the block."""
-    bookkeeper = Bookkeeper(server.router, journal, server.flush)
-    server.on_orders = bookkeeper.wake
-    task = asyncio.create_task(bookkeeper.keep(), name="keep the journal")
+    keeper = JournalTask(server.router, journal, server.flush)
+    server.on_orders = keeper.wake
+    task = asyncio.create_task(keeper.keep(), name="keep the journal")
     try:
         yield
     finally:
-        bookkeeper.end()
+        keeper.end()
         await task
 
 
 @asynccontextmanager
 async def _served(
-    server: Server, settings: ServeSettings, registry: RegistryThread, stop: asyncio.Event
+    server: Server, settings: ServeSettings, watch: RegistryWatch, stop: asyncio.Event
 ) -> AsyncIterator[None]:
     """Serves inside the block; on leaving it, drains and closes every PLC's socket."""
     server.start()
     host = server.add_local_host("local") if settings.in_process_host else None
-    watch = asyncio.create_task(_watch(registry, server), name="watch the registry")
+    watching = asyncio.create_task(watch.follow(), name="follow the registry")
     try:
         yield
     finally:
         stop.set()
-        watch.cancel()
-        await asyncio.wait([watch])
+        watching.cancel()
+        await asyncio.wait([watching])
         await _drain(server, settings.drain)
         if host is not None:
             await host.close()
-        await _keep_learned(registry, server)
-        await _note_orderly_end(registry, server)
+        await watch.keep_learned()
+        await watch.note_orderly_end()
         server.flush()
         server.stop()
 
@@ -171,61 +170,6 @@ async def _drain(server: Server, drain: float) -> None:
     server.flush()
     await server.wait_for(lambda: not router.fleet.waits_for_release, RELEASE_TIME)
     await server.wait_for(lambda: not server.delivery.backlog.peers, UNREAD_TIME)
-
-
-async def _load(registry: RegistryThread, server: Server) -> None:
-    """Makes the registry's content the broker's."""
-    marks, learned = await registry.run(Registry.marks), await registry.run(Registry.learned)
-    snapshot = await registry.snapshot()
-    before = server.router.overview.catalogue
-    # Compiling ten thousand devices takes a while, in which the broker goes on answering.
-    after = await asyncio.to_thread(catalogue.build, snapshot, before)
-    server.router.fleet.relearn(learned, marks.epoch)
-    server.router.set_catalogue(after, time.monotonic())
-    server.flush()
-
-
-async def _keep_learned(registry: RegistryThread, server: Server) -> None:
-    """Takes what hosts have learned to the registry."""
-    learning = server.router.fleet.learning
-    news, learning.outbox = learning.outbox, []
-    try:
-        if news:
-            await registry.run(lambda r: r.learn(news))
-    except RegistryError as error:
-        learning.outbox[:0] = news
-        logger.warning("what devices have taught is not kept for now: %s", error)
-
-
-async def _note_orderly_end(registry: RegistryThread, server: Server) -> None:
-    """Lets the next broker begin at once: no host holds a PLC any more."""
-    try:
-        if not server.router.fleet.waits_for_release:
-            await registry.run(lambda r: r.note_hosts_elsewhere(False))
-    except RegistryError as error:
-        logger.warning("the next broker will wait for hosts that may be alive: %s", error)
-
-
-async def _watch(registry: RegistryThread, server: Server) -> None:
-    """Follows the registry, and notes in it whether hosts are about that would survive our crash."""
-    noted = await registry.run(Registry.hosts_elsewhere)
-    while True:
-        try:
-            await _keep_learned(registry, server)
-            marks, router = await registry.run(Registry.marks), server.router
-            if marks.revision != router.overview.catalogue.revision:
-                await _load(registry, server)
-            elif marks.epoch != router.fleet.learning.epoch:
-                router.fleet.relearn(await registry.run(Registry.learned), marks.epoch)
-                server.flush()
-            if not noted and server.router.fleet.has_hosts_elsewhere:
-                await registry.run(lambda r: r.note_hosts_elsewhere(True))
-                noted = True
-                server.router.fleet.put_on_record(time.monotonic())
-                server.flush()
-        except Exception:  # the boundary of this task: whatever is wrong with the registry, devices go on
-            logger.exception("the registry cannot be read; the devices stay as they were")
-        await asyncio.sleep(REGISTRY_INTERVAL)
 
 
 def _raise_descriptor_limit() -> int:

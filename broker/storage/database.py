@@ -74,6 +74,11 @@ class Connection:
             )
         elif url.startswith(_SQLITE) and len(url) > len(_SQLITE):
             self._place = self._path = url.removeprefix(_SQLITE)
+            if self._path == _MEMORY:
+                raise RegistryError(
+                    f"registry {url}: a database in memory belongs to one connection, "
+                    "and plcmq has several; name a file"
+                )
             pragmas = _PRAGMAS | {"synchronous": 2} if durable else _PRAGMAS
             self._db = SqliteDatabase(
                 self._path, pragmas=pragmas, timeout=timeout, lock_type="immediate", autoconnect=False
@@ -127,7 +132,7 @@ class Connection:
 
     def _look_before_opening(self) -> None:
         """SQLite says no more than that it is unable to open a file."""
-        if self._path is None or self._path == _MEMORY:
+        if self._path is None:
             return
         path = Path(self._path)
         try:
@@ -171,7 +176,7 @@ def refuse_event_loop() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    raise RuntimeError("a database call on the event loop's thread; use RegistryThread")
+    raise RuntimeError("a database call on the event loop's thread; use DatabaseThread")
 
 
 def _explain_postgresql(place: str, reason: str, timeout: float) -> str:

@@ -1,17 +1,14 @@
 """The journal of keyed commands, in the registry's database.
 
-Strategy: what waits is written in one transaction, whatever it is and however much, in a thread of its own;
-so the number of commands a second is not bound by the number of flushes. It has a connection of its own,
-which survives a power failure too, because a forgotten key could make a machine do something twice.
+Strategy: what waits is written in one transaction, whatever it is and however much, in a `DatabaseThread`; so
+the number of commands a second is not bound by the number of flushes. It has a connection of its own, which
+survives a power failure too, because a forgotten key could make a machine do something twice.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import Final, Self
 
 from peewee import Database
@@ -30,6 +27,12 @@ class Journal:
 
     def __init__(self, url: str, *, timeout: float = 5.0) -> None:
         self._connection = Connection(url, timeout=timeout, durable=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Closes the connection. Idempotent."""
@@ -83,29 +86,3 @@ def _is(key: KeyId) -> tuple[object, object]:
 def _text(key: KeyId) -> str:
     """The key as a text that every database takes: PostgreSQL has no NUL."""
     return key.key.replace("\\", "\\\\").replace("\0", "\\0")
-
-
-class JournalThread:
-    """A journal for an event loop: its calls, one after the other, in one thread."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plcmq-journal")
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.close)
-        self._thread.shutdown()
-
-    async def carry_out(self, orders: Sequence[Order], now: float) -> Done:
-        """As `Journal.carry_out`."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._journal.carry_out, orders, now)
-
-    async def expire(self, before: float) -> int:
-        """As `Journal.expire`."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.expire, before)

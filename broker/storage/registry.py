@@ -2,7 +2,7 @@
 
 Strategy: `Registry` is synchronous and small: what a site file changes is decided by `diff`, which is pure,
 and one transaction carries it out, touching only the rows that differ. The revision grows with every change,
-so whoever holds a snapshot finds out cheaply whether it still stands. `RegistryThread` serves event loops.
+so whoever holds a snapshot finds out cheaply whether it still stands. `DatabaseThread` serves event loops.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Marks:
 
 
 class Registry:
-    """The registry at a URL. Not for an event loop's thread: see `RegistryThread`.
+    """The registry at a URL. Not for an event loop's thread: see `DatabaseThread`.
 
     Args:
         url: `sqlite:///plcmq.db`, `sqlite:////absolute/path.db` or `postgresql://user@host/name`.

@@ -1,6 +1,7 @@
-"""The registry's face for event loops.
+"""A database for event loops: its calls run in one thread of its own, one after the other.
 
-Strategy: one thread of its own, in which every call runs, one after the other; the loop only awaits.
+A database call may take seconds, and nothing else on the loop shall wait for it; two calls at a time on one
+connection would see each other's transactions.
 """
 
 from __future__ import annotations
@@ -8,71 +9,41 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
-from ...devices.site.definitions.content import SiteContent, Snapshot
-from ...devices.site.definitions.diff import Changes
-from .registry import Registry
-
+D = TypeVar("D", bound=AbstractContextManager[object])
 T = TypeVar("T")
 
 
-class RegistryThread:
-    """A registry for an event loop: the same calls as coroutines, one after the other in one thread.
+class DatabaseThread(Generic[D]):
+    """The thread of one registry or journal, as a context manager that opens and closes it in there."""
 
-    A cancelled call still runs to its end in the thread; its transaction is whole.
+    def __init__(self, database: D) -> None:
+        """`database` belongs to the thread from now on."""
+        self._database = database
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plcmq-database")
 
-    Args:
-        registry: whose calls; nobody else may use it meanwhile.
-    """
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plcmq-registry")
-
-    async def __aenter__(self) -> RegistryThread:
+    async def __aenter__(self) -> Self:
         try:
-            await self.open()
+            await self.run(lambda database: database.__enter__())
         except BaseException:
-            await self.close()
+            self._thread.shutdown(wait=False)
             raise
         return self
 
-    async def __aexit__(self, *_exc: object) -> None:
-        await self.close()
-
-    async def open(self) -> None:
-        """As `Registry.open`."""
-        await self.run(Registry.open)
-
-    async def close(self) -> None:
-        """Closes the connection and ends the thread. Idempotent."""
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
-            await self.run(Registry.close)
-        except RuntimeError:
-            return  # the thread has ended before
-        self._thread.shutdown()
+            await self.run(lambda database: database.__exit__(kind, error, trace))
+        finally:
+            self._thread.shutdown()
 
-    async def revision(self) -> int:
-        """As `Registry.revision`."""
-        return await self.run(Registry.revision)
+    async def run(self, call: Callable[[D], T]) -> T:
+        """The result of a call with the database.
 
-    async def snapshot(self) -> Snapshot:
-        """As `Registry.snapshot`."""
-        return await self.run(Registry.snapshot)
-
-    async def apply(self, site: SiteContent, *, prune: bool = False, dry_run: bool = False) -> Changes:
-        """As `Registry.apply`."""
-        return await self.run(lambda registry: registry.apply(site, prune=prune, dry_run=dry_run))
-
-    async def set_enabled(self, device: str | int, enabled: bool) -> bool:
-        """As `Registry.set_enabled`."""
-        return await self.run(lambda registry: registry.set_enabled(device, enabled))
-
-    async def remove(self, device: str | int) -> None:
-        """As `Registry.remove`."""
-        await self.run(lambda registry: registry.remove(device))
-
-    async def run(self, call: Callable[[Registry], T]) -> T:
-        """What a call gives that runs in the registry's thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, self._registry)
+        A cancelled call still runs to its end in the thread: its transaction is whole.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, self._database)

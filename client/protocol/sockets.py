@@ -10,6 +10,7 @@ long after its caller has given up.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket as sockets
 import threading
@@ -54,9 +55,19 @@ class EndpointInUse(OSError):
 
 def new_context(max_sockets: int = 4096) -> ZmqContext:
     """A context of its own: a broker's or a host's. Clients share `process_context()`."""
+    _seed_routing_ids()
     context: ZmqContext = zmq.Context()
     context.set(zmq.MAX_SOCKETS, max_sockets)
     return context
+
+
+def _seed_routing_ids() -> None:
+    """Makes the routing ids of this process its own.
+
+    A ROUTER numbers its peers from a start that libzmq draws with `rand()`, which it never seeds (its issue
+    4633): every process would hand out the same ids, and a peer could know those of others beforehand.
+    """
+    ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
 
 
 def connect_dealer(context: ZmqContext, endpoint: str, settings: SocketSettings = CLIENT) -> ZmqSocket:

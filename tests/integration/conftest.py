@@ -20,7 +20,7 @@ import pytest
 from plcmq.broker.config import ServeSettings
 from plcmq.broker.service.serve import serve
 from plcmq.broker.storage.registry import Registry
-from plcmq.broker.storage.threads import RegistryThread
+from plcmq.broker.storage.threads import DatabaseThread
 from plcmq.client import PlcmqError, connect
 from plcmq.devices.host.settings import HostSettings
 from plcmq.devices.model.tags import Table
@@ -51,8 +51,8 @@ class Plant:
     async def apply(self):
         """Makes the registry hold the present devices, and no others."""
         content = SiteContent(self.content.profiles, tuple(self.devices.values()))
-        async with RegistryThread(Registry(self.registry)) as registry:
-            return await registry.apply(content, prune=True)
+        async with DatabaseThread(Registry(self.registry)) as registry:
+            return await registry.run(lambda r: r.apply(content, prune=True))
 
     @asynccontextmanager
     async def press(self, number=1, *, link=None, **arguments):

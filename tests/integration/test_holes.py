@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 from plcmq.broker.storage.registry import Registry
-from plcmq.broker.storage.threads import RegistryThread
+from plcmq.broker.storage.threads import DatabaseThread
 from plcmq.devices.model.tags import Table
 from plcmq.devices.simulator.faults.register_map import Hole
 
@@ -30,7 +30,7 @@ async def plc(plant):
 
 
 async def in_registry(plant, call):
-    async with RegistryThread(Registry(plant.registry)) as registry:
+    async with DatabaseThread(Registry(plant.registry)) as registry:
         return await registry.run(call)
 
 

@@ -29,7 +29,7 @@ from random import Random
 import uvloop
 from plant import STRUCK, Plant
 from plcmq.broker.storage.registry import Registry
-from plcmq.broker.storage.threads import RegistryThread
+from plcmq.broker.storage.threads import DatabaseThread
 from plcmq.client import AsyncConnection, PlcmqError, connect
 from plcmq.devices.simulator.evidence import Ending
 from plcmq.devices.simulator.faults.base import Fault
@@ -71,8 +71,8 @@ class Soak:
     async def run(self) -> bool:
         """Whether all promises were kept."""
         async with self.plant, self.showing(), self.cleaning_up():
-            async with RegistryThread(Registry(self.registry)) as registry:
-                await registry.apply(self.plant.content)
+            async with DatabaseThread(Registry(self.registry)) as registry:
+                await registry.run(lambda r: r.apply(self.plant.content))
             await self.start_broker()
             await self.start_host()
             async with connect(self.bind, connect_timeout=20) as client:

@@ -1,10 +1,8 @@
 """The journal of keyed commands, on SQLite and on PostgreSQL."""
 
-import asyncio
-
 import pytest
 from plcmq.broker.routing.idempotency import Begin, Finish, Forget, KeyId, Record
-from plcmq.broker.storage.journal import Journal, JournalThread
+from plcmq.broker.storage.journal import Journal
 from plcmq.broker.storage.registry import Registry
 
 KEY = KeyId("", "order-4711")
@@ -63,13 +61,6 @@ def test_what_was_written_is_there_after_a_new_start(url, journal):
     again = Journal(url)
     assert one(again, Begin(KEY, "d1")) == Record("d1", None)
     again.close()
-
-
-async def test_the_thread_does_the_same_from_an_event_loop(url):
-    await asyncio.to_thread(lambda: Registry(url).__enter__().close())
-    async with JournalThread(Journal(url)) as journal:
-        ((_order, record),) = await journal.carry_out([Begin(KEY, "d1")], 0.0)
-        assert record is None
 
 
 @pytest.mark.parametrize("text", ["\0", "\\0", "\\", "ключ ✓", "'; drop table x; --", "k" * 128])

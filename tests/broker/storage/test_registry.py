@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import os
 import shutil
@@ -17,7 +16,6 @@ import psycopg
 import pytest
 from plcmq.broker.storage.migrations import MIGRATIONS, Migration
 from plcmq.broker.storage.registry import Marks, Registry, RegistryError, UnknownDevice
-from plcmq.broker.storage.threads import RegistryThread
 from plcmq.devices.model.tags import Table
 from plcmq.devices.planning.learned import Learned
 from plcmq.devices.planning.reads import Hole
@@ -351,47 +349,10 @@ def test_a_lost_connection_to_postgresql_is_one_error_and_then_opened_again(
 
 async def test_a_call_on_the_event_loops_thread_is_refused(url: str) -> None:
     registry = Registry(url)
-    with pytest.raises(RuntimeError, match="use RegistryThread"):
+    with pytest.raises(RuntimeError, match="use DatabaseThread"):
         registry.open()
-    with pytest.raises(RuntimeError, match="use RegistryThread"):
+    with pytest.raises(RuntimeError, match="use DatabaseThread"):
         registry.close()
-
-
-async def test_every_call_runs_in_one_thread_of_its_own(url: str) -> None:
-    async with RegistryThread(Registry(url)) as registry:
-        assert await registry.apply(SITE)
-        assert (await registry.snapshot()).devices == SITE.devices
-        assert await registry.set_enabled("a", False)
-        await registry.remove("a")
-        assert await registry.revision() == 3
-        threads = await asyncio.gather(*(registry.run(lambda _: threading.get_ident()) for _ in range(5)))
-        assert len(set(threads)) == 1
-        assert threads[0] != threading.get_ident()
-
-
-async def test_closing_ends_the_thread_and_may_be_repeated(tmp_path: Path) -> None:
-    registry = RegistryThread(Registry(f"sqlite:///{tmp_path}/x.db"))
-    await registry.open()
-    await registry.close()
-    await registry.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("plcmq-registry")]
-
-
-async def test_a_registry_that_cannot_be_opened_leaves_no_thread(tmp_path: Path) -> None:
-    with pytest.raises(RegistryError):
-        async with RegistryThread(Registry(f"sqlite:///{tmp_path}/no/x.db")):
-            pass
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("plcmq-registry")]
-
-
-async def test_a_cancelled_call_is_still_whole(tmp_path: Path) -> None:
-    async with RegistryThread(Registry(f"sqlite:///{tmp_path}/x.db")) as registry:
-        task = asyncio.create_task(registry.apply(SITE))
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert len((await registry.snapshot()).devices) in (0, 2)
 
 
 HOLE = Hole(Table.HOLDING, 12, 2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -206,3 +208,26 @@ def test_a_released_context_leaves_no_thread() -> None:
     shared.release()
     assert set(Path("/proc/self/task").iterdir()) <= before
     assert threading.active_count() >= 1
+
+
+FIRST_ROUTING_ID = """
+import zmq
+from plcmq.client.protocol.sockets import bind_router, bound_endpoint, connect_dealer, new_context
+context = new_context(16)
+router = bind_router(context, "tcp://127.0.0.1:0")
+dealer = connect_dealer(context, bound_endpoint(router))
+dealer.poll(5000, zmq.POLLOUT)
+dealer.send(b"hello")
+router.poll(5000)
+print(router.recv_multipart()[0].hex())
+context.destroy(0)
+"""
+
+
+def test_two_fresh_processes_do_not_hand_out_the_same_routing_ids() -> None:
+    first, second = (
+        subprocess.run([sys.executable, "-c", FIRST_ROUTING_ID], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    )
+    assert len(first.stdout.strip()) == 10
+    assert first.stdout != second.stdout
