@@ -1,8 +1,7 @@
 """An endpoint's one connection over its whole life, and the turns that devices take on it.
 
-Strategy: `Upkeep` opens and closes the connection, `Health` decides whether the endpoint is up, `Turns` who
-is next, `Audience` tells the news; this file joins them and carries out the transactions. A turn that is
-free costs neither task nor future.
+`Upkeep` opens and closes the connection, `Health` decides whether the endpoint is up, `Turns` who is next;
+this file joins them and carries out the transactions. A free turn costs neither task nor future.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
-from ..modbus.errors import BadReply, Down, ExceptionReply, NoReply, NotSent, TooLate
+from ..modbus.errors import BadReply, Down, ExceptionCode, ExceptionReply, NoReply, NotSent, TooLate
 from ..modbus.pdu import Transaction
 from ..model.devices import Endpoint, LinkSettings, State
 from ..transport.link import Link
@@ -32,7 +31,6 @@ from .turns import Lane
 
 __all__ = ["Channel", "Down", "Lane", "Turn", "channel_settings"]
 
-GATEWAY_NO_ANSWER: Final = 11  # exception code of a gateway whose unit is silent
 LAST_READ_FUNCTION: Final = 4
 ERRAND: Final = -1  # the device id under which the channel takes turns for itself
 CLOSED: Final = "the connection is being closed"
@@ -44,12 +42,14 @@ class Turn:
 
     Attributes:
         until: from then on nothing is sent any more, seconds of the monotonic clock; None: no limit.
+        guard: raises if nothing may be sent after all; asked right before that.
     """
 
-    __slots__ = ("_channel", "_device_id", "_lane", "until")
+    __slots__ = ("_channel", "_device_id", "_lane", "guard", "until")
 
     def __init__(self, channel: Channel, lane: Lane, device_id: int, until: float | None) -> None:
         self.until = until
+        self.guard: Callable[[], None] | None = None
         self._channel = channel
         self._lane = lane
         self._device_id = device_id
@@ -64,9 +64,7 @@ class Turn:
         self._channel.leave()
 
     async def transact(self, unit: int, transaction: Transaction, patience: float | None = None) -> bytes:
-        """Sends a request once and returns the payload of its reply.
-
-        If the connection is lost before anything was sent, it waits for the next one.
+        """Sends a request once, on the next connection if this one is lost before; the reply's payload.
 
         Args:
             unit: unit id.
@@ -80,7 +78,7 @@ class Turn:
             BadReply: the reply does not fit the request.
             ExceptionReply: the device refused.
         """
-        return await self._channel.transact(unit, transaction, patience, self.until)
+        return await self._channel.transact(unit, transaction, patience, self.until, self.guard)
 
 
 class Channel:
@@ -104,8 +102,7 @@ class Channel:
         jitter: Callable[[], float] = spread,
         permitted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Makes a channel; `start` begins. `jitter` gives the part of each delay that is waited, up to 1;
-        `permitted` says whether callers' requests may be sent."""
+        """`jitter` gives the part of each delay that is waited; `permitted`: whether callers may send."""
         self.endpoint = endpoint
         self.settings = settings
         self.since = time.time()
@@ -121,12 +118,12 @@ class Channel:
 
     @property
     def state(self) -> State:
-        """Up, idle, connecting or down."""
+        """As it is now."""
         return self._health.state
 
     @property
     def reason(self) -> str:
-        """Why it is so, for people."""
+        """Why it is so."""
         return self._health.reason
 
     @property
@@ -213,9 +210,8 @@ class Channel:
     def turn(self, lane: Lane, device_id: int, until: float | None = None) -> Turn:
         """A turn, for `async with`; entering waits until it is given.
 
-        Entering raises `Down` at once if the device is known not to answer, and so does the wait when that
-        becomes known; `TooLate` if `until` (seconds of the monotonic clock) comes first; `NotSent` if the
-        channel is closed.
+        It raises `Down` as soon as the device is known not to answer, `TooLate` if `until` (seconds of the
+        monotonic clock) comes first, and `NotSent` if the channel is closed.
         """
         return Turn(self, lane, device_id, until)
 
@@ -234,7 +230,12 @@ class Channel:
         self._gate.leave()
 
     async def transact(
-        self, unit: int, transaction: Transaction, patience: float | None = None, until: float | None = None
+        self,
+        unit: int,
+        transaction: Transaction,
+        patience: float | None = None,
+        until: float | None = None,
+        guard: Callable[[], None] | None = None,
     ) -> bytes:
         """Carries out one transaction for somebody who has a turn (see `Turn.transact`)."""
         patience = self.settings.timeout if patience is None else patience
@@ -246,6 +247,8 @@ class Channel:
                 raise TooLate
             if not self._permitted():
                 raise NotSent(NOT_PERMITTED)
+            if guard is not None:
+                guard()
             try:
                 return await self._carry_out(link, unit, transaction, patience)
             except NotSent:
@@ -315,7 +318,7 @@ class Channel:
         if isinstance(error, ExceptionReply):
             self.tally.exceptions += 1
             self.latency.note(now - started)
-            if error.code == GATEWAY_NO_ANSWER:
+            if error.code == ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND:
                 self._health.unit_unreachable(now, unit, patience)
                 self._upkeep.wake()
             else:

@@ -176,12 +176,17 @@ class DeviceHost:
     async def _start(self, device: DeviceDefinition, kind: CompiledProfile) -> None:
         channel = await self._channels.join(device)
         known, learn = self._known(device), partial(self._learn, device)
+
+        def changed() -> None:
+            self._on_state(device, *channel.standing(device.id))
+
         lock = self._locks.setdefault(device.id, DeviceLock(device.name))
         lock.device = device.name
         try:
             self._workers[device.id] = Worker(
-                device, kind, channel, lock, self._send, self.clock, known.holes, learn
+                device, kind, channel, lock, self._send, self.clock, known.holes, learn, changed
             )
+            changed()
         except BaseException:
             await self._channels.leave(device)
             raise
@@ -257,6 +262,9 @@ class DeviceHost:
             self._send(news)
 
     def _on_state(self, device: DeviceDefinition, state: State, reason: str) -> None:
+        worker = self._workers.get(device.id)
+        if worker is not None:
+            state, reason = worker.standing(state, reason)
         self._note_state(device.id, state, reason)
 
     def _note_state(self, device_id: int, state: State, reason: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.codec import value_schema
-from ..model.devices import DeviceDefinition
+from ..model.devices import DeviceDefinition, Profile
 from ..model.tags import Tag
 from .requests import BUILT_IN, CompiledProfile
 
@@ -18,9 +18,20 @@ def describe(device: DeviceDefinition, compiled: CompiledProfile) -> dict[str, A
         "profile": profile.name,
         "description": profile.description,
         "tags": {name: _tag(tag) for name, tag in profile.tags.items()},
+        **_at_work(profile),
         "actions": {name: _action(compiled, name) for name in profile.actions},
         "built_in": list(BUILT_IN),
     }
+
+
+def _at_work(profile: Profile) -> dict[str, Any]:
+    """What is done without being asked for, where there is any."""
+    told: dict[str, Any] = {}
+    if profile.on_connect:
+        told["on_connect"] = len(profile.on_connect)
+    if profile.heartbeats:
+        told["heartbeats"] = [{"tag": beat.tag, "every": beat.every} for beat in profile.heartbeats]
+    return told
 
 
 def _tag(tag: Tag) -> dict[str, Any]:

@@ -23,11 +23,11 @@ device classes is light to import.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from enum import Enum
 from types import TracebackType
-from typing import Any, Final, TypeVar, overload
+from typing import Any, ClassVar, Final, TypeVar, overload
 
 from .. import model
 from ..model.comparison import as_read
@@ -160,6 +160,8 @@ class Device:
     Class attributes:
         word_order: of the 16-bit words in longer values, "big" (ABCD) or "little" (CDAB).
         byte_order: of the bytes in each word, "big" or "little".
+        on_connect: steps after each new connection, and
+        heartbeat: tags that are written over and over; both as a site file has them.
 
     A step that fails raises a `PlcmqError` and has failed the action, even if the code catches it. What the
     code does then, in a `finally` or `except` block, is cleaning up: it has a second beyond the caller's
@@ -168,6 +170,8 @@ class Device:
 
     word_order = "big"
     byte_order = "big"
+    on_connect: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    heartbeat: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
     def __init__(self, conductor: model.Conductor, tags: Mapping[str, model.Tag]) -> None:
         self.__conductor = conductor

@@ -68,7 +68,7 @@ class _ClassReader:
             )
             for name, code in codes.items()
         }
-        return Profile(self._name, declared.tags, actions, declared.description)
+        return dataclasses.replace(declared, actions=actions)
 
     def _form(self) -> dict[str, Any]:
         bases = self._device.__mro__
@@ -81,6 +81,8 @@ class _ClassReader:
             "description": next((summary(doc) for doc in docs if doc), ""),
             "word_order": self._device.word_order,
             "byte_order": self._device.byte_order,
+            "on_connect": list(self._device.on_connect),
+            "heartbeat": list(self._device.heartbeat),
             "tags": tags,
         }
 

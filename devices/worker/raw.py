@@ -16,7 +16,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 from ...client.protocol.errors import Code, PlcmqError, failure
-from ..channel.channel import Channel, Turn
+from ..channel.busy import while_busy
+from ..channel.channel import Turn
+from ..channel.line import DeviceLine
 from ..channel.turns import Lane
 from ..modbus.errors import ExceptionReply, LinkError
 from ..modbus.identification import Identification
@@ -24,7 +26,6 @@ from ..modbus.pdu import Transaction, read
 from ..model.devices import DeviceDefinition
 from ..model.tags import Table
 from ..protocol.messages import Done, Job
-from .busy import while_busy
 from .errors import as_error, busy, cancelled, expired, fault, no_answer, not_allowed
 from .fair_queue import FairQueue
 
@@ -50,7 +51,7 @@ class RawReader:
     def __init__(
         self,
         device: DeviceDefinition,
-        channel: Channel,
+        channel: DeviceLine,
         finish: Callable[[Done], None],
         clock: Callable[[], float],
     ) -> None:

@@ -16,7 +16,8 @@ from typing import Final
 from uuid import uuid4
 
 from ...client.protocol.errors import PlcmqError
-from ..channel.channel import Channel
+from ..channel.busy import while_busy
+from ..channel.line import DeviceLine
 from ..channel.turns import Lane
 from ..interface.requests import CompiledProfile
 from ..modbus.errors import ExceptionReply, LinkError
@@ -25,7 +26,6 @@ from ..model.tags import Value
 from ..planning.block import Block
 from ..planning.reads import Hole
 from ..protocol.messages import Done, Job
-from .busy import while_busy
 from .errors import as_error, busy, expired, fault, no_answer
 from .fair_queue import FairQueue
 from .hunter import Hunter
@@ -50,7 +50,7 @@ class Reader:
         self,
         device: DeviceDefinition,
         profile: CompiledProfile,
-        channel: Channel,
+        channel: DeviceLine,
         finish: Callable[[Done], None],
         clock: Callable[[], float],
         holes: Iterable[Hole] = (),
@@ -62,7 +62,7 @@ class Reader:
         self._hunter = Hunter(self.plans, clock)
         self._device = device
         self._channel = channel
-        self._connects = channel.tally.connects  # connections so far, as of the last round
+        self._connects = channel.connection  # connections so far, as of the last round
         self._finish = finish
         self._clock = clock
         self._waiting: FairQueue[ReadJob] = FairQueue(QUEUE_LIMIT)
@@ -163,8 +163,8 @@ class Reader:
 
     async def _carry_out(self, round_: Round, lane: Lane, complete: Complete) -> None:
         plans, now = self.plans, self._clock()
-        if self._connects != self._channel.tally.connects:
-            self._connects = self._channel.tally.connects
+        if self._connects != self._channel.connection:
+            self._connects = self._channel.connection
             plans.holes.reconnected(now)
         plan = plans.plan(round_.tags, now)
         for want, refusal in plan.unreadable:

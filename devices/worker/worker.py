@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from ...client.protocol.errors import PlcmqError
 from ..channel.channel import Channel
+from ..channel.line import DeviceLine
 from ..interface.requests import CompiledProfile
-from ..model.devices import DeviceDefinition
+from ..model.actions import Action
+from ..model.devices import DeviceDefinition, State
 from ..planning.reads import Hole
 from ..protocol.messages import CANCEL, Done, Event, Job
-from .command import Tools
+from .command import Command, Tools
 from .commander import Commander
 from .errors import cancelled
+from .heartbeats import Heartbeats
 from .lock import DeviceLock
 from .plans import Learn
 from .raw import RawReader
@@ -46,18 +50,26 @@ class Worker:
         clock: Callable[[], float],
         holes: Iterable[Hole] = (),
         learn: Learn = lambda _new, _gone: None,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`lock` outlives the worker; `holes` are known already, and `learn` is told of changes."""
+        """`lock` outlives the worker; `holes` are known already, and `learn` is told of changes.
+
+        `changed` is called when `standing` has changed although the connection has not.
+        """
         self.device = device
         self._profile = profile
         self._channel = channel
         self._lock = lock
         self._send = send
         self._clock = clock
-        self._reader = Reader(device, profile, channel, self._finish, clock, holes, learn)
-        self._raw = RawReader(device, channel, self._finish, clock)
-        writer = Writer(device, profile, channel, self._reader, clock)
+        self._line = line = DeviceLine(channel, device, clock, changed)
+        self._reader = Reader(device, profile, line, self._finish, clock, holes, learn)
+        self._raw = RawReader(device, line, self._finish, clock)
+        if profile.profile.on_connect:
+            line.prepare = self._prepare
+        writer = Writer(device, profile, line, self._reader, clock)
         tools = Tools(device, profile.profile, self._reader, writer, lock, clock)
+        self._heartbeats = Heartbeats(device, profile.profile, writer, clock)
         self._commander = Commander(tools, self._finish)
         self._watcher = Watcher(device, self._reader.submit, self._finish, send, clock)
         self._finished = 0
@@ -90,6 +102,12 @@ class Worker:
             case _:
                 self._commander.submit(job)
 
+    def standing(self, state: State, reason: str) -> tuple[State, str]:
+        """The device's state and its reason, if these are those of its connection."""
+        standing = self._line.standing(state, reason)
+        self._heartbeats.look(standing[0] is State.UP)
+        return standing
+
     def submit_again(self, job: Job) -> None:
         """Takes a job that may have been checked against an earlier definition of the device."""
         try:
@@ -113,6 +131,8 @@ class Worker:
     async def close(self, error: PlcmqError) -> None:
         """Ends what waits with the error and lets the running command end, within its closing time."""
         self._watcher.close(error.message)
+        await self._heartbeats.close()
+        await self._line.close()
         await asyncio.gather(self._reader.close(error), self._raw.close(error), self._commander.close(error))
 
     def status(self) -> dict[str, Any]:
@@ -123,6 +143,7 @@ class Worker:
             "lock": None if left is None else {"left": round(left, 3)},
             "queue": {"reads": self._reader.depth + self._raw.depth, "commands": self._commander.depth},
             "requests": {"finished": self._finished, "failed": self._failed},
+            **({"heartbeats": beats} if (beats := self._heartbeats.status()) else {}),
         }
 
     def _finish(self, done: Done) -> None:
@@ -132,6 +153,17 @@ class Worker:
         self._finished += 1
         self._failed += done.error is not None
         self._send(done)
+
+    async def _prepare(self) -> str:
+        """Carries out the steps of `on_connect`, with a writer of their own: the other one waits for them."""
+        action = Action("on_connect", steps=self._profile.profile.on_connect)
+        profile = replace(self._profile.profile, actions={action.name: action})
+        writer = Writer(self.device, self._profile, self._line, self._reader, self._clock)
+        lock, now = DeviceLock(self.device.name), self._clock()
+        tools = Tools(self.device, profile, self._reader, writer, lock, self._clock)
+        job = Job(0, self.device.id, action.name, {}, now + action.patience)
+        error = (await Command(job, now, tools).carry_out()).error
+        return "" if error is None else error.message
 
     def _take_back(self, job_id: int) -> bool:
         error = cancelled(self.device.name)

@@ -17,7 +17,9 @@ from functools import partial
 from typing import Any, Final
 
 from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
-from ..channel.channel import Channel, Turn
+from ..channel.busy import while_busy
+from ..channel.channel import Turn
+from ..channel.line import DeviceLine
 from ..channel.turns import Lane
 from ..interface.requests import CompiledProfile
 from ..modbus import pdu as modbus
@@ -28,7 +30,6 @@ from ..model.comparison import matches
 from ..model.devices import DeviceDefinition
 from ..model.tags import Table, Value, Verify
 from ..planning.writes import WriteItem, WriteSpan, plan_writes
-from .busy import while_busy
 from .errors import as_error, not_allowed
 from .reader import Reader
 
@@ -85,7 +86,7 @@ class Writer:
         self,
         device: DeviceDefinition,
         profile: CompiledProfile,
-        channel: Channel,
+        channel: DeviceLine,
         reader: Reader,
         clock: Callable[[], float],
     ) -> None:

@@ -15,7 +15,7 @@ from plcmq.client.protocol.errors import PlcmqError
 from plcmq.devices.channel.channel import Channel
 from plcmq.devices.interface.requests import CompiledProfile
 from plcmq.devices.model.actions import Action
-from plcmq.devices.model.devices import DeviceDefinition, Endpoint, LinkSettings, Profile
+from plcmq.devices.model.devices import DeviceDefinition, Endpoint, LinkSettings, Profile, State
 from plcmq.devices.model.tags import Access, Table, Tag, Type, Verify
 from plcmq.devices.protocol.messages import CANCEL, Done, Job
 from plcmq.devices.simulator.plc import SimulatedPlc
@@ -204,7 +204,16 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.lock = DeviceLock(self.device.name)
-        self.worker = Worker(self.device, self.kind, self.channel, self.lock, self._sent, time.monotonic)
+        self.standings: list[tuple[State, str]] = []
+        self.worker = Worker(
+            self.device, self.kind, self.channel, self.lock, self._sent, time.monotonic, changed=self.look
+        )
+
+    def on_state(self, state: State, reason: str) -> None:
+        self.standings.append(self.worker.standing(state, reason))
+
+    def look(self) -> None:
+        self.on_state(*self.channel.standing(self.device.id))
 
     def _sent(self, done: Done) -> None:
         self.ends.setdefault(done.job, []).append(done)
@@ -274,17 +283,19 @@ async def start_bench() -> AsyncIterator[StartBench]:
             plc: SimulatedPlc | None = None,
             tags: dict[str, Tag] = TAGS,
             delay: float = 0.0,
+            profile: dict[str, Any] | None = None,
             **link: Any,
         ) -> Bench:
             if plc is None:
                 plc = await stack.enter_async_context(SimulatedPlc(delay=delay))
             settings = LinkSettings(**link)
             device = DeviceDefinition(7, "press-7", plc.host, "press", plc.port, link=settings)
-            kind = CompiledProfile(Profile("press", tags, {action.name: action for action in actions}))
+            by_name = {action.name: action for action in actions}
+            kind = CompiledProfile(Profile("press", tags, by_name, **(profile or {})))
             channel = Channel(plc.address, settings)
-            channel.register(device.id, device.unit)
-            channel.start()
             bench = Bench(plc, device, kind, channel)
+            channel.register(device.id, device.unit, bench.on_state)
+            channel.start()
             stack.push_async_callback(bench.close)
             return bench
 

@@ -13,6 +13,7 @@ from ...model.actions import (
     ArgRef,
     Check,
     ExpectChange,
+    Heartbeat,
     Operand,
     Pulse,
     Read,
@@ -40,7 +41,14 @@ def declared_profile(name: str, form: Definition) -> Profile:
         tag: compile_tag(tag, fields, word_order, byte_order) for tag, fields in form.get("tags", {}).items()
     }
     actions = {action: _action(action, fields, tags) for action, fields in form.get("actions", {}).items()}
-    return Profile(name, tags, actions, form.get("description", ""))
+    return Profile(
+        name,
+        tags,
+        actions,
+        form.get("description", ""),
+        on_connect=_steps(form.get("on_connect", ()), tags),
+        heartbeats=tuple(map(_heartbeat, form.get("heartbeat", ()))),
+    )
 
 
 def compile_tag(
@@ -99,6 +107,11 @@ def _action(name: str, form: Definition, tags: Mapping[str, Tag]) -> Action:
         interrupts=form.get("interrupts", False),
         confirm=form.get("confirm"),
     )
+
+
+def _heartbeat(form: Definition) -> Heartbeat:
+    values = form.get("values") or ([form["value"]] if "value" in form else [])
+    return Heartbeat(form["tag"], float(form.get("every", 1.0)), tuple(values), form.get("count", False))
 
 
 def _steps(forms: Iterable[Definition], tags: Mapping[str, Tag]) -> tuple[Step, ...]:

@@ -8,7 +8,7 @@ other than text is quoted, so that any reader gets back what was there.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import yaml
@@ -70,6 +70,10 @@ def _profile(form: Definition) -> dict[str, Any]:
     profile = dict(form)
     if "tags" in profile:
         profile["tags"] = {name: _tag(tag) for name, tag in profile["tags"].items()}
+    if "on_connect" in profile:
+        profile["on_connect"] = _steps(profile["on_connect"])
+    if "heartbeat" in profile:
+        profile["heartbeat"] = [_fields(beat) for beat in profile["heartbeat"]]
     if "actions" in profile:
         profile["actions"] = {name: _action(action) for name, action in profile["actions"].items()}
     return profile
@@ -88,8 +92,12 @@ def _action(form: Definition) -> dict[str, Any]:
         action["args"] = {name: _Inline(schema) for name, schema in action["args"].items()}
     for part in ("steps", "finally"):
         if part in action:
-            action[part] = [{kind: _fields(fields) for kind, fields in step.items()} for step in action[part]]
+            action[part] = _steps(action[part])
     return action
+
+
+def _steps(steps: Iterable[Definition]) -> list[dict[str, Any]]:
+    return [{kind: _fields(fields) for kind, fields in step.items()} for step in steps]
 
 
 def _fields(fields: Any) -> Any:

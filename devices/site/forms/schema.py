@@ -231,6 +231,24 @@ class ActionForm(StrictForm):
     )
 
 
+class HeartbeatForm(StrictForm):
+    """A tag that is written over and over while the connection stands."""
+
+    tag: Name = Field(description="Which.")
+    every: Interval = Field(default=1.0, description="Seconds between two writes.")
+    values: list[Operand] = Field(
+        default=[], description="What is written, one after the other, over and over."
+    )
+    value: Operand | None = Field(default=None, description="What is written each time.")
+    count: bool = Field(default=False, description="A number that grows by 1, up to the type's end.")
+
+    @model_validator(mode="after")
+    def _one(self) -> HeartbeatForm:
+        if bool(self.values) + (self.value is not None) + self.count != 1:
+            raise ValueError("a heartbeat has exactly one of values, value, count")
+        return self
+
+
 class ProfileForm(StrictForm):
     """A kind of device: its tags and its actions."""
 
@@ -242,6 +260,12 @@ class ProfileForm(StrictForm):
     byte_order: Annotated[Order, Loose] = Field(
         default=Order.BIG,
         description="Order of the bytes in each word: `big`, or `little` (BADC; both little: DCBA).",
+    )
+    on_connect: list[StepForm] = Field(
+        default=[], description="Steps that run after each new connection, before anything else is sent."
+    )
+    heartbeat: list[HeartbeatForm] = Field(
+        default=[], description="Tags that are written over and over while the connection stands."
     )
     tags: dict[Name, TagForm] = Field(default={}, description="The device's values, by name.")
     actions: dict[Name, ActionForm] = Field(default={}, description="The device's commands, by name.")

@@ -47,6 +47,23 @@ def check_action(
         yield from check.step(step, place)
 
 
+def check_on_connect(
+    steps: Iterable[StepForm], path: Path, codecs: Mapping[str, TagCodec], tag_names: Collection[str]
+) -> Findings:
+    """Everything that is wrong in the steps of `on_connect`, which have no arguments."""
+    check = _StepCheck(codecs, tag_names, ())
+    for index, step in enumerate(steps):
+        yield from check.step(step, (*path, index))
+
+
+def check_written(codec: TagCodec, value: Any, path: Path) -> Findings:
+    """Whether a value may be written to a tag."""
+    findings = list(_writable(codec.tag, path))
+    yield from findings
+    if not findings:
+        yield from _fits(codec, value, path)
+
+
 class _StepCheck:
     """The rules for steps, with what they need to know of profile and action."""
 

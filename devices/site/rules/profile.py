@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...model.codec import TagCodec
+from ...model.layout import RANGES
 from ..definitions.declared import compile_tag
-from ..definitions.problems import Path, suggestion
+from ..definitions.problems import Findings, Path, suggestion
 from ..forms.schema import ProfileForm, canonical
 from ..forms.structure import ProfileParts
-from .action import check_action
+from .action import check_action, check_on_connect, check_written
 from .tag import check_tag
 
 
@@ -27,7 +28,27 @@ def check_profile(profile: ProfileParts, path: Path, findings: list[tuple[Path, 
     codecs = dict(_checked_tags(profile, path, findings))
     for name, action in profile.actions.items():
         findings += check_action(name, action, (*path, "actions", name), codecs, profile.tag_names)
+    if profile.head is not None:
+        findings += check_on_connect(
+            profile.head.on_connect, (*path, "on_connect"), codecs, profile.tag_names
+        )
+        findings += _check_heartbeats(profile, (*path, "heartbeat"), codecs)
     return codecs
+
+
+def _check_heartbeats(profile: ProfileParts, path: Path, codecs: Mapping[str, TagCodec]) -> Findings:
+    for index, beat in enumerate(profile.head.heartbeat if profile.head else ()):
+        place = (*path, index)
+        if beat.tag not in profile.tag_names:
+            yield (*place, "tag"), f"unknown tag `{beat.tag}`{suggestion(beat.tag, profile.tag_names)}"
+        codec = codecs.get(beat.tag)
+        if codec is None:
+            continue
+        if beat.count and (codec.tag.type not in RANGES or codec.tag.is_scaled or codec.tag.enum):
+            yield (*place, "count"), f"counts whole numbers, and tag `{beat.tag}` holds something else"
+        values = [0] if beat.count else beat.values or [beat.value]
+        for value in values:
+            yield from check_written(codec, value, place)
 
 
 def _checked_tags(

@@ -207,7 +207,7 @@ async def test_a_busy_device_is_asked_again(bench):
 
 
 async def test_a_device_that_stays_busy_is_told_of(bench, monkeypatch):
-    monkeypatch.setattr("plcmq.devices.worker.busy.PAUSES", (0.001, 0.001))
+    monkeypatch.setattr("plcmq.devices.channel.busy.PAUSES", (0.001, 0.001))
     with bench.plc.fault(Busy(p=1.0)):
         error = await bench.error(bench.read("a"))
     assert (error.code, error.details["exception"], error.retryable) == (Code.DEVICE_ERROR, 6, True)

@@ -132,7 +132,7 @@ async def test_raw_registers_and_bits_are_written(start_bench):
 async def test_an_exception_to_a_write_has_the_protocols_outcome(
     bench, monkeypatch, code, outcome, retryable
 ):
-    monkeypatch.setattr("plcmq.devices.worker.busy.PAUSES", ())
+    monkeypatch.setattr("plcmq.devices.channel.busy.PAUSES", ())
     with bench.plc.fault(ExceptionReply(code=code)):
         error = await bench.error(bench.write({"a": 1}))
     assert says(error, Code.DEVICE_ERROR, outcome) == {

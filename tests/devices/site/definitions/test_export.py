@@ -149,3 +149,17 @@ def test_any_content_goes_through_json_unchanged(site: dict[str, Any]) -> None:
 def test_other_yaml_readers_take_exported_text_for_the_same_text(text: str) -> None:
     exported = site_text(SiteContent({"p": {"description": text}}))
     assert yaml.safe_load(exported)["profiles"]["p"]["description"] == text
+
+
+def test_what_is_done_without_being_asked_for_comes_back_from_its_export() -> None:
+    tag = {"address": "holding:0", "type": "uint16", "access": "rw", "urgent": True}
+    action = {"steps": [{"sleep": 1}], "interrupts": True, "urgent": True, "timeout": 9, "confirm": False}
+    profile = {
+        "tags": {"alive": tag},
+        "on_connect": [{"write": {"alive": 7}}],
+        "heartbeat": [{"tag": "alive", "every": 0.5, "values": [0, 1]}],
+        "actions": {"stop": action},
+    }
+    content = parse_site(json.dumps({"profiles": {"p": profile}}))
+    assert not compare(content, parse_site(site_text(content)))
+    assert content.profiles["p"]["actions"]["stop"]["confirm"] is False

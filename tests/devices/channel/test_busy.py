@@ -3,9 +3,9 @@
 import math
 
 import pytest
+from plcmq.devices.channel import busy as retrying
+from plcmq.devices.channel.busy import PAUSES, while_busy
 from plcmq.devices.modbus.errors import ExceptionReply, NoReply
-from plcmq.devices.worker import busy as retrying
-from plcmq.devices.worker.busy import PAUSES, while_busy
 
 
 @pytest.fixture(autouse=True)
