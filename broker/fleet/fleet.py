@@ -15,7 +15,18 @@ from typing import Final
 
 from ...devices.model.devices import Endpoint
 from ...devices.planning.learned import Learned
-from ...devices.protocol.messages import LETTING_GO, Hello, Ping, Refused, Release, Serve, ToHost, Welcome
+from ...devices.protocol.messages import (
+    LETTING_GO,
+    Bye,
+    Hello,
+    Ping,
+    Refused,
+    Release,
+    Released,
+    Serve,
+    ToHost,
+    Welcome,
+)
 from ..catalogue import Catalogue, Entry
 from .learning import Learning
 
@@ -95,6 +106,20 @@ class Fleet:
         """Whether a device is between two hosts, so that one will serve it in a moment."""
         seat = self._seat_of.get(device)
         return seat is not None and (seat.moving or device in seat.releasing)
+
+    def told(
+        self, host_id: HostId, message: Learned | Hello | Released | Bye, now: float, version: str
+    ) -> None:
+        """What a host says of itself and of what it has."""
+        match message:
+            case Learned():
+                self.learned(host_id, message)
+            case Hello():
+                self.hello(host_id, message, now, version)
+            case Released():
+                self.released(host_id, message.devices, now)
+            case Bye():
+                self.leave(host_id, now)
 
     def hello(self, host_id: HostId, hello: Hello, now: float, version: str) -> None:
         """A host introduces itself, for the first time or again."""

@@ -17,6 +17,7 @@ from ..catalogue import Catalogue, Entry
 from ..fleet.fleet import LOCAL, Fleet
 from .pending import PendingTable
 
+FEATURES: Final = ("figures", "profiles")  # optional parts of the protocol that this broker has
 PAGE: Final = 100  # devices in one answer, unless asked for otherwise
 MAX_PAGE: Final = 1_000  # devices
 
@@ -40,6 +41,9 @@ class Overview:
     unread: int = 0  # replies that wait for clients to read
     pending: PendingTable = field(default_factory=PendingTable)
     draining: bool = False
+    counts: dict[int, list[Any]] = field(default_factory=dict)  # by device: the last row of its host
+    figures_asked: float = float("-inf")  # monotonic seconds of the last `figures`
+    counted: float = float("-inf")  # monotonic seconds when hosts were asked for their numbers last
 
     def state_of(self, entry: Entry) -> DeviceState:
         """A device's state now."""
@@ -68,6 +72,8 @@ def info(overview: Overview, rqargs: Mapping[str, Any], now: float) -> dict[str,
         "uptime": round(now - overview.started, 3),
         "limits": {"body_bytes": overview.limits.body_bytes, "depth": overview.limits.depth},
         "draining": overview.draining,
+        "revision": overview.catalogue.revision,
+        "features": list(FEATURES),
     }
 
 

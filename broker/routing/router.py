@@ -33,6 +33,7 @@ from ...devices.protocol.messages import (
     CANCEL,
     Again,
     Bye,
+    Counts,
     DeviceState,
     Done,
     Event,
@@ -45,6 +46,7 @@ from ...devices.protocol.wire import Message
 from ..catalogue import Catalogue
 from ..fleet.fleet import Fleet, HostId
 from . import errors as refusals
+from .figures import FIGURES, ask_counts, note_counts
 from .idempotency import Content, KeyedCommands, KeyId, Order, Record, digest_of
 from .overview import TELLS, Overview
 from .pending import Batch, Pending, PendingTable
@@ -53,7 +55,8 @@ from .subscriptions import WatchTable
 MAX_BATCH: Final = 1000  # requests in one `batch`
 GRACE: Final = 1.5  # seconds after its deadline that a host gets to tell what became of a request
 PARK_TIME: Final = 2.0  # seconds that a request waits for a device that is moving between hosts
-OWN_ACTIONS: Final = (*TELLS, "batch", "cancel")
+ANSWERS: Final = dict(TELLS) | dict(FIGURES)  # at once, from what the broker knows
+OWN_ACTIONS: Final = (*ANSWERS, "batch", "cancel")
 
 
 class Router:
@@ -116,7 +119,7 @@ class Router:
             self._finish(pending, now, error=error)
 
     def _start_own(self, pending: Pending, request: Request, now: float) -> None:
-        tell = TELLS.get(request.action)
+        tell = ANSWERS.get(request.action)
         if tell is not None:
             self._finish(pending, now, result=tell(self.overview, request.rqargs, now))
         elif request.action == "batch":
@@ -224,6 +227,9 @@ class Router:
             case Done():
                 self._done(message, now)
                 return
+            case Counts():
+                note_counts(self.overview, host, message)
+                return
             case Pong():
                 if not self.fleet.pong(host, message.queued, now):
                     self.fleet.outbox.append((host, Again()))
@@ -231,14 +237,8 @@ class Router:
                 self.watches.tell(host, message)
             case DeviceState() if self.fleet.serves(host, message.device):
                 self._note_state(message)
-            case Learned():
-                self.fleet.learned(host, message)
-            case Hello():
-                self.fleet.hello(host, message, now, self.overview.version)
-            case Released():
-                self.fleet.released(host, message.devices, now)
-            case Bye():
-                self.fleet.leave(host, now)
+            case Learned() | Hello() | Released() | Bye():
+                self.fleet.told(host, message, now, self.overview.version)
         self._after_changes(now)
 
     def _note_state(self, state: DeviceState) -> None:
@@ -294,6 +294,7 @@ class Router:
         self._now = now
         self.fleet.tick(now)
         self._after_changes(now)
+        ask_counts(self.overview, now)
         for pending in self._pending:
             if pending.waits_here and now > pending.deadline:
                 under_way = self.keyed.is_under_way(pending.job)

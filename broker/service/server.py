@@ -26,7 +26,7 @@ from ...client.protocol.messages import DEFAULT_LIMITS, MalformedRequest
 from ...client.protocol.sockets import Receiver, ZmqSocket, is_readable, plain_send
 from ...devices.host.host import DeviceHost
 from ...devices.model.devices import State
-from ...devices.protocol.messages import FromHost, Hello, Job, Release, Serve, ToHost
+from ...devices.protocol.messages import Count, FromHost, Hello, Job, Release, Serve, ToHost
 from ...devices.protocol.wire import Message, NoHostMessage, pack, unpack
 from ..fleet.fleet import LOCAL, HostId
 from ..routing.router import Router
@@ -252,6 +252,8 @@ class Server:
                 host.serve(message)
             case Release():
                 host.release(message)
+            case Count():
+                host.count()
 
     def _send_to_host(self, host: HostId, messages: list[Message]) -> None:
         self._unseen.add(self._back)

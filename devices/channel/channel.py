@@ -113,6 +113,7 @@ class Channel:
         self._gate = Gate()
         self._pipelining = Pipelining(str(endpoint), settings.window, self._gate.turns)
         self._upkeep = Upkeep(self, endpoint, settings, self._health, self.tally, self._pipelining, tls)
+        self.counts = self._upkeep.counts
         self._permitted = permitted
         self._closed = False
 
@@ -147,7 +148,7 @@ class Channel:
             "state": self.state.value,
             "reason": self.reason,
             "since": self.since,
-            "counters": self.tally.counts(self._upkeep.link),
+            "counters": self.counts(),
             "round_trip": self.latency.percentiles(),
             "waiting": self._gate.turns.waiting,
             "window": self._pipelining.status(),
@@ -316,7 +317,7 @@ class Channel:
     ) -> None:
         now = time.monotonic()
         if isinstance(error, ExceptionReply):
-            self.tally.exceptions += 1
+            self.tally.refused(error.code, now)
             self.latency.note(now - started)
             if error.code == ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND:
                 self._health.unit_unreachable(now, unit, patience)
@@ -327,7 +328,7 @@ class Channel:
             self.tally.bad_replies += 1
             self._misfit(error.reason)
         elif error.timed_out:
-            self.tally.timeouts += 1
+            self.tally.timed_out(now)
             self._upkeep.missed(link, unit, now, patience)
         self._completed(now)
 
@@ -348,7 +349,7 @@ class Channel:
         if answered:
             self._health.answered(unit)
         elif link is not None and link.is_open:
-            self.tally.timeouts += 1
+            self.tally.timed_out(now)
             self._upkeep.missed(link, unit, now, self.settings.timeout)
         self._completed(now)
         self._gate.pump()

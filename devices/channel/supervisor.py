@@ -89,6 +89,10 @@ class Upkeep:
         self._task: asyncio.Task[None] | None = None
         self._errand: asyncio.Task[None] | None = None
 
+    def counts(self) -> dict[str, int]:
+        """What has happened so far, by name."""
+        return self._tally.counts(self.link)
+
     @property
     def usable(self) -> bool:
         """Whether callers may send, the request gap aside."""
@@ -235,6 +239,7 @@ class Upkeep:
         """Gets rid of a connection that has ended or is to end."""
         if not self._replace:
             age = now - self._ready_at if self._ready_at is not None else 0.0
+            self._tally.troubled_at = now
             self._health.lost(now, link.reason, used=link.requests > 0, age=age)
         self._owner.changed()
         await link.close(RECYCLE_TIME)

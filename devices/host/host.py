@@ -21,7 +21,7 @@ from ..interface.requests import CompiledProfile
 from ..model.devices import DeviceDefinition, Endpoint, State
 from ..planning.learned import Learned
 from ..planning.reads import Hole
-from ..protocol.messages import DeviceState, Done, FromHost, Job, Release, Released, Serve
+from ..protocol.messages import Counts, DeviceState, Done, FromHost, Job, Release, Released, Serve
 from ..site.compile import compile_device, compile_profile
 from ..site.definitions.content import Definition
 from ..site.definitions.diff import same
@@ -120,6 +120,11 @@ class DeviceHost:
             return
         if self._expiry is None:
             self._expire_later()
+
+    def count(self) -> None:
+        """Tells the numbers of all devices."""
+        now = time.monotonic()
+        self._send(Counts([worker.counted(now) for worker in self._workers.values()]))
 
     async def close(self) -> None:
         """Stops serving all devices, for good; returns when every socket is closed."""

@@ -20,7 +20,20 @@ import zmq
 
 from ...client.protocol.endpoint import endpoint_of
 from ...client.protocol.sockets import Receiver, SocketSettings, connect_dealer, is_readable, new_context
-from ..protocol.messages import Again, Bye, Done, FromHost, Hello, Job, Ping, Refused, Release, Serve, Welcome
+from ..protocol.messages import (
+    Again,
+    Bye,
+    Count,
+    Done,
+    FromHost,
+    Hello,
+    Job,
+    Ping,
+    Refused,
+    Release,
+    Serve,
+    Welcome,
+)
 from ..protocol.wire import Message, NoHostMessage, pack, unpack
 from ..worker.errors import leaving
 from .host import DeviceHost
@@ -143,15 +156,22 @@ class _HostProcess:
             case Again():
                 self._membership.forgotten()
                 self._tick()
-            case Serve():
-                self._host.serve(message)
-            case Release():
-                self._host.release(message)
+            case Serve() | Release() | Count():
+                self._pass_on(message)
             case Refused(reason=reason, final=final):
                 logger.warning("the broker at %s refuses this host: %s", self._endpoint, reason)
                 if final:
                     self.refused = reason
                     self._stop.set()
+
+    def _pass_on(self, message: Serve | Release | Count) -> None:
+        match message:
+            case Serve():
+                self._host.serve(message)
+            case Release():
+                self._host.release(message)
+            case Count():
+                self._host.count()
 
     def _submit(self, job: Job) -> None:
         if self._membership.lost:

@@ -12,9 +12,14 @@ from .requests import BUILT_IN, CompiledProfile
 
 def describe(device: DeviceDefinition, compiled: CompiledProfile) -> dict[str, Any]:
     """The description of a device, with JSON Schemas of tags' values and of actions' arguments."""
+    about = {"id": device.id, "name": device.name, "description": device.description}
+    return {"device": about, **describe_profile(compiled)}
+
+
+def describe_profile(compiled: CompiledProfile) -> dict[str, Any]:
+    """The same without a device: what all devices of a profile can do."""
     profile = compiled.profile
     return {
-        "device": {"id": device.id, "name": device.name, "description": device.description},
         "profile": profile.name,
         "description": profile.description,
         "tags": {name: _tag(tag) for name, tag in profile.tags.items()},

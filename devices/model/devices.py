@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from .actions import Action, Heartbeat, Step
 from .tags import Tag
@@ -89,6 +90,10 @@ class Site:
 
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     devices: tuple[DeviceDefinition, ...] = ()
+
+
+ROUND_TRIP_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""Seconds by which round trips are counted; a last count has all."""
 
 
 class State(StrEnum):

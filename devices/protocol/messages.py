@@ -3,8 +3,8 @@
 Strategy: plain data. In one process these objects are handed over as they are; between processes `hostwire`
 turns them into bytes.
 
-To a host: `Welcome`, `Refused`, `Again`, `Ping`, `Serve`, `Release`, `Job`.
-From a host: `Hello`, `Released`, `DeviceState`, `Done`, `Event`, `Learned`, `Pong`, `Bye`.
+To a host: `Welcome`, `Refused`, `Again`, `Ping`, `Serve`, `Release`, `Job`, `Count`.
+From a host: `Hello`, `Released`, `DeviceState`, `Done`, `Event`, `Learned`, `Pong`, `Counts`, `Bye`.
 """
 
 from __future__ import annotations
@@ -135,10 +135,42 @@ class Pong:
     queued: int  # jobs that wait or are under way
 
 
+COUNTED: Final = (
+    "id",
+    "reads",  # that wait or are under way
+    "commands",
+    "requests",  # of clients that have ended
+    "failed",
+    "transactions",  # requests to the endpoint, all its units together
+    "timeouts",
+    "exceptions",
+    "bad_replies",
+    "late",  # replies to nothing that was asked, or not any more
+    "reconnects",
+    "troubled",  # seconds since the last sign that the device is not well; none: never
+    "locked",
+    "buckets",  # cumulative round trips by ROUND_TRIP_BOUNDS
+    "seconds",  # all round trips together
+)
+"""What a row of `Counts` holds, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Somebody wants to see the numbers of the devices: tell them once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The numbers of the devices that the host serves, a row of COUNTED for each."""
+
+    rows: list[list[Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Bye:
     """The host has closed all its sockets and leaves."""
 
 
-ToHost = Job | Serve | Release | Welcome | Refused | Again | Ping
-FromHost = Hello | Released | DeviceState | Done | Event | Learned | Pong | Bye
+ToHost = Job | Serve | Release | Welcome | Refused | Again | Ping | Count
+FromHost = Hello | Released | DeviceState | Done | Event | Learned | Pong | Counts | Bye

@@ -18,8 +18,11 @@ from ...client.protocol.errors import PlcmqError
 from ..model.devices import State
 from ..planning.learned import Learned, forms_of, holes_of
 from .messages import (
+    COUNTED,
     Again,
     Bye,
+    Count,
+    Counts,
     DeviceState,
     Done,
     Event,
@@ -54,6 +57,8 @@ _KINDS: Final[tuple[type[Message], ...]] = (
     Bye,
     Event,
     Learned,
+    Count,
+    Counts,
 )
 _KINDS_BY_NUMBER: Final = dict(enumerate(_KINDS))
 _NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
@@ -177,6 +182,14 @@ def _are_lists(value: Any) -> bool:
     return type(value) is list and all(type(item) is list for item in value)
 
 
+def _are_counted(value: Any) -> bool:
+    return type(value) is list and all(map(_is_counted, value))
+
+
+def _is_counted(row: Any) -> bool:
+    return type(row) is list and len(row) == len(COUNTED) and _is_int(row[0]) and _is_plain(row)
+
+
 def _check_forms(serve: Serve) -> None:
     for form in serve.devices:
         if not (_is_int(form.get("id")) and _is_text(form.get("profile"))):
@@ -201,4 +214,6 @@ _CHECKS: Final[dict[type[Message], tuple[Callable[[Any], bool], ...]]] = {
     Bye: (),
     Event: (_is_text, _is_map),
     Learned: (_is_int, _is_text, _is_int, _are_lists, _are_lists),
+    Count: (),
+    Counts: (_are_counted,),
 }

@@ -135,6 +135,27 @@ class Worker:
         await self._line.close()
         await asyncio.gather(self._reader.close(error), self._raw.close(error), self._commander.close(error))
 
+    def counted(self, now: float) -> list[Any]:
+        """The row of COUNTED for this device."""
+        counts, tally, latency = self._channel.counts(), self._channel.tally, self._channel.latency
+        return [
+            self.device.id,
+            self._reader.depth + self._raw.depth,
+            self._commander.depth,
+            self._finished,
+            self._failed,
+            counts["requests"],
+            counts["timeouts"],
+            counts["exceptions"],
+            counts["bad_replies"],
+            counts["strays"],
+            max(0, counts["connects"] - 1),
+            None if tally.troubled_at is None else round(now - tally.troubled_at, 3),
+            self._lock.left(self._clock()) is not None,
+            latency.cumulative(),
+            round(latency.total, 6),
+        ]
+
     def status(self) -> dict[str, Any]:
         """What the action `status` tells."""
         left = self._lock.left(self._clock())

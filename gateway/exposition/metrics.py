@@ -19,9 +19,9 @@ from starlette.types import Scope
 from ...client.aio.connection import AsyncConnection
 from ...client.protocol.errors import PlcmqError
 from ..live.hub import Hub
-from ..live.plant import BOUNDS
 from .text import Family, Sample, exposition, histogram
 
+BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
 PAGE: Final = 1_000  # devices in one question
 METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE", "PUT"})
 _Route = tuple[str, str, int]
@@ -80,7 +80,10 @@ class Metrics:
         except PlcmqError:
             broker = [Family("plcmq_broker_up", "gauge", "Whether the broker answers.", [("", {}, 0)])]
         else:
-            broker = [*broker_families(info, stats, figures), *device_families(rows)]
+            broker = [
+                *broker_families(info, stats, figures),
+                *device_families(rows, tuple(figures["bounds"])),
+            ]
         return exposition([*broker, *self._gateway_families()])
 
     async def _figures(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -178,18 +181,19 @@ def _by_name(rows: Any) -> list[tuple[str, Mapping[str, Any]]]:
 
 # Column of `figures`, metric, kind, help.
 _DEVICE: Final = (
-    ("oldest", "plcmq_device_queue_oldest_seconds", "gauge", "Age of the oldest request that waits."),
-    ("tags_read", "plcmq_device_tags_read_total", "counter", "Tags that were read."),
+    ("transactions", "plcmq_device_transactions_total", "counter", "Requests to the device's endpoint."),
     ("timeouts", "plcmq_device_timeouts_total", "counter", "Transactions without an answer in time."),
     ("exceptions", "plcmq_device_exceptions_total", "counter", "Modbus exceptions."),
+    ("bad_replies", "plcmq_device_bad_replies_total", "counter", "Replies that did not fit."),
+    ("late", "plcmq_device_late_replies_total", "counter", "Replies that came too late or to nothing."),
     ("reconnects", "plcmq_device_reconnects_total", "counter", "Connections after the first."),
-    ("overruns", "plcmq_device_overruns_total", "counter", "Polls left out because the device was too slow."),
-    ("breaker", "plcmq_device_breaker_open", "gauge", "Whether connecting is suspended."),
+    ("requests", "plcmq_device_requests_total", "counter", "Requests of clients that have ended."),
+    ("failed", "plcmq_device_failed_requests_total", "counter", "Those of them that failed."),
     ("locked", "plcmq_device_locked", "gauge", "Whether somebody holds the lock."),
 )
 
 
-def device_families(rows: list[dict[str, Any]]) -> Iterator[Family]:
+def device_families(rows: list[dict[str, Any]], bounds: tuple[float, ...]) -> Iterator[Family]:
     """The numbers of each device."""
     labelled = [
         ({"device": row["name"], "profile": row["profile"], "host": row.get("host") or ""}, row)
@@ -206,19 +210,11 @@ def device_families(rows: list[dict[str, Any]]) -> Iterator[Family]:
         yield Family(name, kind, text, samples)
     queue: list[Sample] = []
     round_trips: list[Sample] = []
-    transactions: list[Sample] = []
     for labels, row in labelled:
         for kind in ("reads", "commands"):
             if row.get(kind) is not None:
                 queue.append(("", {**labels, "kind": kind}, row[kind]))
         if row.get("buckets"):
-            round_trips += histogram(labels, BOUNDS, row["buckets"], float(row.get("seconds") or 0.0))
-        for kind, outcomes in (row.get("transactions") or {}).items():
-            transactions += [
-                ("", {**labels, "kind": kind, "outcome": what}, n) for what, n in outcomes.items()
-            ]
+            round_trips += histogram(labels, bounds, row["buckets"], float(row.get("seconds") or 0.0))
     yield Family("plcmq_device_queue", "gauge", "Requests that wait.", queue)
     yield Family("plcmq_device_round_trip_seconds", "histogram", "Round trips to the device.", round_trips)
-    yield Family(
-        "plcmq_device_transactions_total", "counter", "Transactions by kind and outcome.", transactions
-    )

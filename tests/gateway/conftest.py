@@ -96,6 +96,7 @@ def start_gateway(fake_broker: Any) -> Iterator[Callable[..., Running]]:
             "total": 2,
             "states": {"up": 1, "down": 1},
             "revision": 1,
+            "bounds": [0.001, 0.01],
             "hosts": [],
             "processes": [],
         },

@@ -12,8 +12,11 @@ from plcmq.devices.model.tags import Table
 from plcmq.devices.planning.learned import Learned
 from plcmq.devices.planning.reads import Hole
 from plcmq.devices.protocol.messages import (
+    COUNTED,
     Again,
     Bye,
+    Count,
+    Counts,
     DeviceState,
     Done,
     Event,
@@ -57,6 +60,8 @@ messages = st.one_of(
     serves(),
     learned,
     st.builds(Event, st.text(), maps),
+    st.builds(Count),
+    st.builds(Counts, st.lists(st.lists(ids, min_size=len(COUNTED), max_size=len(COUNTED)), max_size=3)),
     st.builds(Release, st.lists(ids)),
     st.builds(Released, st.lists(ids)),
     st.builds(Hello, st.text(), st.text(), st.text(), st.lists(ids)),
