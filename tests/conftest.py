@@ -56,6 +56,7 @@ class FakeBroker:
             "hold": lambda _: self.HOLD,
         }
         self.requests: list[Request] = []
+        self.clients: set[bytes] = set()  # the connections that requests came over
         self.held: queue.Queue[Request] = queue.Queue()
         self.watched: queue.Queue[Request] = queue.Queue()
         self._held: list[tuple[tuple[bytes, ...], Request]] = []
@@ -129,6 +130,7 @@ class FakeBroker:
             self._send(envelope, encode(bad.codec, failure_map(bad.id, bad.error)))
             return
         self.requests.append(request)
+        self.clients.add(envelope[0])
         if request.action == "watch":
             self._watching.append((envelope, request))
             self.watched.put(request)

@@ -95,10 +95,8 @@ MAY_IMPORT: dict[str, str] = {
     ),
     "broker/cli/calls": "client/protocol client/aio client broker broker/cli/terminal",
     "broker/cli/demo": "client devices/site/definitions devices/site broker/cli/terminal",
-    "broker/cli": (
-        "client/protocol client client/load broker broker/cli/terminal broker/cli/run "
-        "broker/cli/setup broker/cli/calls broker/cli/demo"
-    ),
+    "broker/cli/bench": "client/protocol client client/load broker broker/cli/terminal",
+    "broker/cli": ("broker/cli/run broker/cli/setup broker/cli/calls broker/cli/demo broker/cli/bench"),
 }
 ROOMS = {
     "msgpack": ("client/protocol/bodies.py",),

@@ -19,8 +19,6 @@ WITHOUT_TESTS = {
     "broker/service/serve.py",
     "broker/storage/tables.py",
     "client/aio/locked.py",
-    "client/load/plan.py",
-    "client/load/plots.py",
     "client/protocol/bodies.py",
     "client/sync/shared_socket.py",
     "devices/actions/steps.py",

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from .bench import bench
+from .bench.command import bench
 from .calls.calling import call, read, write
 from .calls.overview import info, stats
 from .calls.watching import watch

@@ -24,7 +24,6 @@ _BY_LIBRARY = {
     "fastjsonschema": "broker",
     "uvloop": "broker",
     "hdrh": "loadtest",
-    "matplotlib": "loadtest",
 }
 
 

@@ -1,5 +1,5 @@
-"""Load on a running broker: what to ask and when, the asking, the measuring, and the report.
+"""The load generator: what Locust cannot do, which is an honest open loop with HDR percentiles.
 
-Strategy: what decides is pure (`mix`, `schedule`, `meter`, `summary`); `generator` asks with asyncio and
-`processes` runs several of it. Needs the extra `loadtest`; nothing else of the client imports this package.
+Strategy: what decides is pure (`mix`, `schedule`, `meter`, `result`); `generator` asks, with asyncio, in one
+process. Needs the extra `loadtest`; nothing else of the client imports this package.
 """

@@ -1,4 +1,4 @@
-"""The asking: one process's part of a load, with asyncio.
+"""The asking, with asyncio.
 
 Strategy: an open loop sends whatever is due, in one go where it is late, and measures each request from the
 time it was due. A closed loop is one coroutine for each caller. Requests go over the connections in turn.
@@ -12,19 +12,17 @@ be the ones that are left out.
 from __future__ import annotations
 
 import asyncio
-import random
 import selectors
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
-from itertools import count
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
+from itertools import count, cycle
 from typing import Final
 
 from ..aio.connection import AsyncConnection, connect
 from ..protocol.errors import PlcmqError
-from .meter import WARM_UP, WINDOW, Meter, Window
-from .plan import Plan
-from .schedule import ClosedLoop, OpenLoop
+from .meter import Meter
+from .schedule import ClosedLoop, Load, OpenLoop
 
 PATIENCE: Final = 1.0  # seconds that answers may still take after somebody has stopped the load
 
@@ -41,23 +39,18 @@ def precise_loop(connections: int) -> asyncio.AbstractEventLoop:
 
 
 class Generator:
-    """One process's part of a load. Open it (`async with`) to connect, then `run` it once.
+    """One process's load on a broker. Open it (`async with`) to connect, then `run` it once."""
 
-    Attributes:
-        meter: what it has counted and not yet handed over.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        self.meter = Meter()
-        self._plan = plan
-        self._chance = random.Random(f"{plan.seed}/{plan.schedule.part}")  # the same choices every time
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._meter = Meter()
+        self._choices = load.mix.choices(load.seed)
         self._connections: list[AsyncConnection] = []
         self._stack = AsyncExitStack()
-        self._asking: set[asyncio.Task[None]] = set()
-        self._turn = count()
-        self._start = 0.0
-        self._end = plan.end
-        self._stopped = False
+        self._patience = asyncio.timeout(None)
+        self._start = 0.0  # on the monotonic clock
+        self._end = load.end  # seconds from the start until nothing more is asked
+        self._can_stop = False
 
     async def __aenter__(self) -> Generator:
         """Connects.
@@ -65,91 +58,65 @@ class Generator:
         Raises:
             BrokerUnreachable: there is no broker.
         """
-        plan = self._plan
+        load = self._load
         async with self._stack as stack:
-            for _ in range(plan.connections):
-                plc = connect(plan.endpoint, timeout=plan.timeout, codec=plan.codec)
+            for _ in range(load.connections):
+                plc = connect(load.endpoint, timeout=load.timeout, codec=load.codec)
                 self._connections.append(await stack.enter_async_context(plc))
             self._stack = stack.pop_all()
+        self._turns = cycle(self._connections)
         return self
 
     async def __aexit__(self, *_raised: object) -> None:
-        for task in self._asking:
-            task.cancel()
-        await asyncio.gather(*self._asking, return_exceptions=True)
         await self._stack.aclose()
 
     def stop(self) -> None:
         """Ends the load early."""
-        if not self._stopped:
-            self._stopped = True
-            self._end = min(self._end, time.monotonic() - self._start)
+        if self._can_stop:
+            self._can_stop = False
+            self._end = max(0.0, min(self._end, self._now()))
+            self._patience.reschedule(asyncio.get_running_loop().time() + PATIENCE)
 
-    async def run(self, start: float, tell: Callable[[Window], None]) -> None:
-        """Asks until the plan ends or `stop` is called, and waits for the last answers.
+    async def run(self) -> Meter:
+        """Asks until the load ends or `stop` is called, and waits for the last answers.
 
-        Args:
-            start: when to begin, on the monotonic clock.
-            tell: gets a window every half second.
+        Cancelled, it asks nothing more; what it has counted is lost.
         """
-        self._start = start
-        telling = asyncio.create_task(self._tell(tell))
-        try:
-            await asyncio.sleep(max(0.0, start - time.monotonic()))
-            match self._plan.schedule:
-                case OpenLoop() as schedule:
-                    await self._send_what_is_due(schedule)
-                case ClosedLoop() as schedule:
-                    self._asking |= {asyncio.create_task(self._caller(at)) for at in schedule.begins()}
-            await self._last_answers()
-        finally:
-            telling.cancel()
-        tell(self._window(0.0))
-
-    async def _last_answers(self) -> None:
-        while self._asking and not (self._stopped and self._now() > self._end + self._patience()):
-            done, self._asking = await asyncio.wait(self._asking, timeout=_GLANCE)
-            for task in done:
-                task.result()
-
-    async def _tell(self, tell: Callable[[Window], None]) -> None:
+        self._start = time.monotonic()
         cpu = time.process_time()
-        for number in count(1):
-            await asyncio.sleep(max(0.0, self._start + number * WINDOW - time.monotonic()))
-            used, cpu = time.process_time() - cpu, time.process_time()
-            tell(self._window(used if self._now() <= self._plan.end + WINDOW / 2 else 0.0))
-
-    def _window(self, cpu: float) -> Window:
-        return self.meter.take(self._now(), cpu)
-
-    def _patience(self) -> float:
-        """Seconds after the end that belong to requests which were due before."""
-        return PATIENCE if self._stopped else self._plan.timeout
+        with suppress(TimeoutError):  # what has no answer when the patience ends stays without
+            async with self._patience, asyncio.TaskGroup() as asking:
+                self._can_stop = True
+                match self._load.schedule:
+                    case OpenLoop() as schedule:
+                        await self._send_what_is_due(schedule, asking)
+                    case ClosedLoop(in_flight):
+                        for _ in range(in_flight):
+                            asking.create_task(self._caller())
+                        await self._until(self._load.end)
+                self._meter.lasted = self._end
+                self._meter.cpu = time.process_time() - cpu
+        self._can_stop = False
+        return self._meter
 
     def _now(self) -> float:
         return time.monotonic() - self._start
 
-    async def _send_what_is_due(self, schedule: OpenLoop) -> None:
+    async def _send_what_is_due(self, schedule: OpenLoop, asking: asyncio.TaskGroup) -> None:
+        meter, warm_up = self._meter, self._load.warm_up
         for number in count():
             due = schedule.due(number)
             late = await self._until(due)
             if due >= self._end:
                 return
-            if late > PATIENCE and self._now() > self._end + self._patience():
-                self.meter.due += due >= self._plan.warm_up  # hopelessly late: the rest is not sent any more
+            if late > PATIENCE and self._now() > self._end + self._load.timeout:
+                meter.due += due >= warm_up  # hopelessly late: the rest is not sent any more
                 continue
-            if due >= self._plan.warm_up:
-                self.meter.lag.record(late)
-            task = asyncio.create_task(self._ask(due))
-            self._asking.add(task)
-            task.add_done_callback(self._answered)
+            if due >= warm_up:
+                meter.lag.record(late)
+            asking.create_task(self._ask(due))
             if number % _BURST == 0:
                 await asyncio.sleep(0)
-
-    def _answered(self, task: asyncio.Task[None]) -> None:
-        self._asking.discard(task)
-        if not task.cancelled():
-            task.result()
 
     async def _until(self, at: float) -> float:
         """Waits until then, or until the end, which may come early; the seconds by which it is late."""
@@ -159,32 +126,30 @@ class Generator:
                 return -wait
             await asyncio.sleep(min(wait, _GLANCE))
 
-    async def _caller(self, at: float) -> None:
-        await self._until(at)
+    async def _caller(self) -> None:
         while (now := self._now()) < self._end:
             await self._ask(now)
 
     async def _ask(self, due: float) -> None:
-        device, operation = self._plan.mix.choose(self._chance)
-        plc = self._connections[next(self._turn) % len(self._connections)]
-        meter = self.meter
-        measured = due >= self._plan.warm_up
-        name = operation.name if measured else WARM_UP
-        meter.due += measured
-        meter.in_flight += 1
+        device, operation = next(self._choices)
+        plc = next(self._turns)
+        meter, warm_up = self._meter, self._load.warm_up
+        is_measured = due >= warm_up
+        meter.due += is_measured
         try:
             result = await plc.request(operation.action, operation.rqargs, device=device)
             error = _error_in(operation.action, result)
         except PlcmqError as raised:
             error = raised
-        finally:
-            meter.in_flight -= 1
         now = self._now()
         if error is None:
-            meter.succeeded(name, now - due)
-            meter.in_time += self._plan.warm_up <= now < self._end
+            meter.in_time += warm_up <= now < self._end
+        if not is_measured:
+            return
+        if error is None:
+            meter.succeeded(operation.name, now - due)
         else:
-            meter.failed(name, str(error.code), error.message)
+            meter.failed(operation.name, str(error.code), error.message)
 
 
 def _error_in(action: str, result: object) -> PlcmqError | None:

@@ -1,17 +1,15 @@
 """What to ask: a weighted choice of requests to some devices. Pure.
 
-Strategy: every device gets the same share of the requests, however many operations it has, and among its own
-operations their weights decide. All of it is one list with running sums, so a choice is one random number
-and one bisection.
+Strategy: the devices have their turns, so that each gets the same share however many operations it has; among
+its own operations their weights decide.
 """
 
 from __future__ import annotations
 
 import random
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, cycle
 from typing import Any
 
 from ..core.session import changes_nothing
@@ -24,7 +22,7 @@ class Operation:
     """Something to ask of a device.
 
     Attributes:
-        name: what it is called in the report; operations of one name are counted together.
+        name: what it is called in the result; operations of one name are counted together.
         action: the action of the request.
         rqargs: its arguments.
         weight: how often, relative to the others of the device.
@@ -66,16 +64,15 @@ class Mix:
                 raise ValueError(f"there is nothing to ask of {device}")
         self.devices = tuple(operations)
         self.names = tuple(dict.fromkeys(each.name for own in operations.values() for each in own))
-        self._choices = [(device, each) for device, own in operations.items() for each in own]
-        shares = [
-            each.weight / sum(other.weight for other in own) for own in operations.values() for each in own
+        self._choices = [
+            (device, own, list(accumulate(each.weight for each in own))) for device, own in operations.items()
         ]
-        self._sums = list(accumulate(shares))
 
-    def choose(self, chance: random.Random) -> tuple[Device, Operation]:
-        """The next device and what to ask of it."""
-        place = bisect_right(self._sums, chance.random() * self._sums[-1])
-        return self._choices[min(place, len(self._choices) - 1)]
+    def choices(self, seed: int) -> Iterator[tuple[Device, Operation]]:
+        """Whom to ask for what, without end; the same for the same seed."""
+        chance = random.Random(seed)
+        for device, own, sums in cycle(self._choices):
+            yield device, chance.choices(own, cum_weights=sums)[0]
 
 
 def one_tag_at_a_time(description: Mapping[str, Any]) -> list[Operation]:

@@ -1,4 +1,4 @@
-"""The result of a load, as one document: what `--json` prints and what the report shows. Pure.
+"""The result of a load, as one document: what `--json` prints, and the text is made of. Pure.
 
 Strategy: one map of plain values, in seconds and requests a second, with `null` for what does not exist, such
 as a percentile of nothing. Whatever reads a result reads this, and nothing else.
@@ -6,53 +6,43 @@ as a percentile of nothing. Whatever reads a result reads this, and nothing else
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .meter import Latencies, Tally, Totals, merged
-from .plan import Plan
-from .schedule import ClosedLoop, OpenLoop
+from .meter import Latencies, Meter, Tally
+from .schedule import ClosedLoop, Load, OpenLoop
 
 PERCENTILES: Final[Mapping[str, float]] = {"p50": 50, "p75": 75, "p90": 90, "p99": 99, "p99_9": 99.9}
 LATE: Final = 0.010  # seconds by which one request in a hundred may be sent late
-BUSY: Final = 0.9  # of a core: what a process uses that has nothing left
+BUSY: Final = 0.9  # of a core: what the generator uses when it has nothing left
 _SHORT_OF: Final = 0.95  # of the rate offered: less than that is worth a word
-_SLOTS: Final = 240  # of a timeline, at most
 
 Document = dict[str, Any]
 
 
-def slot_width(seconds: float, window: float) -> float:
-    """Seconds of a timeline's slot: whole windows, and not more slots than can be told apart in a plot."""
-    return window * max(1, math.ceil(seconds / window / _SLOTS))
-
-
-def result_of(plan: Plan, totals: Totals, lasted: float, processes: int, began: str) -> Document:
+def result_of(load: Load, meter: Meter, began: str) -> Document:
     """What came of a load.
 
     Args:
-        plan: the whole load.
-        totals: what was counted.
-        lasted: seconds that it lasted, warm-up included; less than planned where somebody stopped it.
-        processes: how many there were.
+        load: what was wanted.
+        meter: what was counted.
         began: the date and time of its start.
     """
-    seconds = max(0.0, lasted - plan.warm_up)
-    whole = totals.overall()
+    seconds = max(0.0, meter.lasted - load.warm_up)
+    whole = meter.overall()
     answered = whole.latencies.count + whole.failed
     document: Document = {
         "began": began,
-        "load": _load(plan, processes),
+        "load": _load(load),
         "seconds": round(seconds, 3),
-        "stopped_early": lasted < plan.end,
+        "stopped_early": meter.lasted < load.end,
         "requests": {
-            "due": totals.due,
+            "due": meter.due,
             "succeeded": whole.latencies.count,
             "failed": whole.failed,
-            "unanswered": max(0, totals.due - answered),
+            "unanswered": max(0, meter.due - answered),
         },
-        "rate": {"offered": _rate(totals.due, seconds), "achieved": _rate(totals.in_time, seconds)},
+        "rate": {"offered": _rate(meter.due, seconds), "achieved": _rate(meter.in_time, seconds)},
         "latency": latency_map(whole.latencies),
         "errors": _errors(whole),
         "operations": {
@@ -61,13 +51,11 @@ def result_of(plan: Plan, totals: Totals, lasted: float, processes: int, began: 
                 "failed": tally.failed,
                 "latency": latency_map(tally.latencies),
             }
-            for name, tally in totals.tallies.items()
+            for name, tally in meter.tallies.items()
         },
-        "timeline": _timeline(totals, lasted),
-        "distribution": _distribution(whole.latencies),
         "generator": {
-            "cpu": [round(used / lasted, 3) if lasted else None for _, used in sorted(totals.cpu.items())],
-            "send_lag": latency_map(totals.lag) if isinstance(plan.schedule, OpenLoop) else None,
+            "cpu": round(meter.cpu / meter.lasted, 3) if meter.lasted else None,
+            "send_lag": latency_map(meter.lag) if isinstance(load.schedule, OpenLoop) else None,
         },
     }
     document["warnings"] = _warnings(document)
@@ -113,26 +101,24 @@ def in_words(seconds: float) -> str:
     return f"{seconds * 1e6:.3g} µs"
 
 
-def _load(plan: Plan, processes: int) -> Document:
+def _load(load: Load) -> Document:
     way: Document
-    match plan.schedule:
-        case OpenLoop(rate=rate):
+    match load.schedule:
+        case OpenLoop(rate):
             way = {"loop": "open", "rate": rate, "in_flight": None}
-        case ClosedLoop(in_flight=in_flight):
+        case ClosedLoop(in_flight):
             way = {"loop": "closed", "rate": None, "in_flight": in_flight}
     return {
-        "broker": plan.endpoint,
+        "broker": load.endpoint,
         **way,
-        "devices": list(plan.mix.devices),
-        "operations": list(plan.mix.names),
-        "duration": plan.duration,
-        "warm_up": plan.warm_up,
-        "ramp": plan.schedule.ramp,
-        "connections": plan.connections,
-        "processes": processes,
-        "codec": plan.codec.value,
-        "timeout": plan.timeout,
-        "seed": plan.seed,
+        "devices": list(load.mix.devices),
+        "operations": list(load.mix.names),
+        "duration": load.duration,
+        "warm_up": load.warm_up,
+        "connections": load.connections,
+        "codec": load.codec.value,
+        "timeout": load.timeout,
+        "seed": load.seed,
     }
 
 
@@ -143,61 +129,24 @@ def _errors(tally: Tally) -> Document:
     }
 
 
-def _timeline(totals: Totals, lasted: float) -> list[Document]:
-    slots = []
-    for number in range(math.ceil(lasted / totals.width - 1e-6)):
-        seconds = min(totals.width, lasted - number * totals.width)
-        slot = totals.slots.get(number)
-        latencies = merged(slot.latencies if slot else ())
-        slots.append(
-            {
-                "at": round(number * totals.width, 3),
-                "seconds": round(seconds, 3),
-                "rate": _rate(slot.succeeded if slot else 0, seconds),
-                "errors": _rate(slot.failed if slot else 0, seconds),
-                "p50": _micro(latencies.percentile(50)),
-                "p99": _micro(latencies.percentile(99)),
-                "max": _micro(latencies.longest),
-            }
-        )
-    return slots
-
-
-def _distribution(latencies: Latencies) -> list[Document]:
-    """Points of the percentile curve: ever closer to 100 %, as far as there are requests to tell."""
-    points = []
-    nines = 0.0
-    while latencies.count and nines <= math.log10(latencies.count) + 1e-9:
-        percent = 100.0 * (1.0 - 10.0**-nines)
-        points.append({"percent": round(percent, 6), "latency": _micro(latencies.percentile(percent))})
-        nines += 0.05
-    return points
-
-
 def _warnings(document: Document) -> list[str]:
     said = []
-    processes = document["load"]["processes"]
-    remedy = f"raise --processes (it was {processes}) or use another machine"
-    lag = document["generator"]["send_lag"]
+    remedy = "run it several times at once, or on another machine"
+    cpu, lag = document["generator"]["cpu"], document["generator"]["send_lag"]
     if lag and lag["p99"] is not None and lag["p99"] > LATE:
         said.append(
             f"the load generator could not keep up: 1 % of the requests were sent more than "
             f"{in_words(lag['p99'])} late, and their latencies hold that wait; {remedy}"
         )
-    if (most := max((cpu or 0.0 for cpu in document["generator"]["cpu"]), default=0.0)) > BUSY:
-        said.append(f"the load generator used {most:.0%} of a core: it may be what limits the rate; {remedy}")
+    if cpu is not None and cpu > BUSY:
+        said.append(f"the load generator used {cpu:.0%} of a core: it may be what limits the rate; {remedy}")
     rate = document["rate"]
     if lag and rate["offered"] and rate["achieved"] < _SHORT_OF * rate["offered"]:
         short = f"{rate['achieved']:,.0f} of {rate['offered']:,.0f} requests/s offered"
         said.append(f"{short} succeeded in time: the rest failed or still waited at the end")
-    return said + _about_the_seconds(document)
-
-
-def _about_the_seconds(document: Document) -> list[str]:
-    said = []
     if document["stopped_early"]:
-        load = document["load"]
-        said.append(f"it was stopped after {document['seconds']:g} of {load['duration']:g} measured seconds")
+        planned = document["load"]["duration"]
+        said.append(f"it was stopped after {document['seconds']:g} of {planned:g} measured seconds")
     if unanswered := document["requests"]["unanswered"]:
         said.append(f"{unanswered:,} requests were due and have no answer; they are not in the latencies")
     return said

@@ -6,26 +6,30 @@ where it would change a device and nobody has allowed that. How it is asked is `
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import functools
 import json
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from ...client import get_conn
-from ...client.load.mix import Device, Mix, Operation, one_tag_at_a_time
-from ...client.load.plan import Plan
-from ...client.load.schedule import ClosedLoop, OpenLoop, Schedule
-from ...client.protocol.bodies import Codec
-from ..config import ClientSettings, load
-from .bench_mix import operations
-from .bench_options import (
+from ....client import get_conn
+from ....client.load.mix import Device, Mix, Operation, one_tag_at_a_time
+from ....client.load.schedule import ClosedLoop, Load, OpenLoop
+from ....client.protocol.bodies import Codec
+from ...config import ClientSettings, load
+from ..terminal import render
+from ..terminal.arguments import device_of
+from ..terminal.options import BrokerOption, ConfigOption, JsonOption, TimeoutOption
+from ..terminal.reporting import FAILED, CommandFailed, reported
+from .mix import operations
+from .options import (
     IN_FLIGHT,
     AllowWritesOption,
     CallOption,
@@ -35,21 +39,15 @@ from .bench_options import (
     DurationOption,
     FailOverP99Option,
     FailUnderRateOption,
-    HtmlOption,
     InFlightOption,
     OutputOption,
-    ProcessesOption,
-    RampOption,
     RateOption,
     ReadOption,
     SeedOption,
     WarmUpOption,
     WriteOption,
 )
-from .terminal import render
-from .terminal.arguments import device_of
-from .terminal.options import BrokerOption, ConfigOption, JsonOption, TimeoutOption
-from .terminal.reporting import FAILED, CommandFailed, reported
+from .report import print_begin, print_result
 
 
 def bench(
@@ -62,13 +60,10 @@ def bench(
     rate: RateOption = None,
     duration: DurationOption = 10.0,
     warm_up: WarmUpOption = 1.0,
-    ramp: RampOption = 0.0,
-    connections: ConnectionsOption = None,
-    processes: ProcessesOption = 1,
+    connections: ConnectionsOption = 1,
     codec: CodecOption = Codec.MSGPACK,
     seed: SeedOption = None,
     output: OutputOption = None,
-    html: HtmlOption = None,
     fail_under_rate: FailUnderRateOption = None,
     fail_over_p99: FailOverP99Option = None,
     broker: BrokerOption = None,
@@ -87,28 +82,28 @@ def bench(
 
         plcmq bench press-1 press-2 --in-flight 100
 
-        plcmq bench press-1 --rate 500 --duration 60 --ramp 10 --html report.html
+        plcmq bench press-1 --rate 500 --duration 60 --output result.json
 
         plcmq bench press-1 --read state:8 --write nok_limit=3:1 --allow-writes
     """
     wanted = _operations(read or [], write or [], call or [], allow_writes=allow_writes)
-    schedule = _schedule(rate, in_flight, ramp)
-    spread = _spread(schedule, connections, processes)
-    _check_folders(output, html)
+    schedule = _schedule(rate, in_flight)
+    if output is not None and not output.parent.is_dir():  # better now than when the load is over
+        raise typer.BadParameter(f"{output}: there is no such directory")
     with reported(as_json):
         settings = load({"broker": broker, "timeout": timeout}, os.environ, config).client
-        plan = Plan(
+        wanted_load = Load(
             mix=_mix(settings, devices, wanted),
             schedule=schedule,
             endpoint=settings.broker,
             duration=duration,
             warm_up=warm_up,
-            connections=spread,
+            connections=connections,
             codec=codec,
             timeout=settings.timeout,
             seed=random.randrange(1_000_000) if seed is None else seed,
         )
-        document = _run(plan, processes, as_json, output, html)
+        document = _run(wanted_load, as_json, output)
         _judge(document, fail_under_rate, fail_over_p99)
 
 
@@ -129,29 +124,12 @@ def _operations(
     return wanted
 
 
-def _schedule(rate: float | None, in_flight: int | None, ramp: float) -> Schedule:
+def _schedule(rate: float | None, in_flight: int | None) -> OpenLoop | ClosedLoop:
     if rate is None:
-        return ClosedLoop(IN_FLIGHT if in_flight is None else in_flight, ramp)
+        return ClosedLoop(IN_FLIGHT if in_flight is None else in_flight)
     if in_flight is not None:
         raise typer.BadParameter("--rate is an open loop and --in-flight a closed one: give one of them")
-    return OpenLoop(rate, ramp)
-
-
-def _spread(schedule: Schedule, connections: int | None, processes: int) -> int:
-    if connections is None:
-        connections = processes
-    if connections < processes:
-        raise typer.BadParameter(f"{processes} processes need at least as many --connections")
-    if isinstance(schedule, ClosedLoop) and schedule.in_flight < processes:
-        raise typer.BadParameter(f"{processes} processes need at least as many requests --in-flight")
-    return connections
-
-
-def _check_folders(*files: Path | None) -> None:
-    """Better now than when the load is over."""
-    for file in files:
-        if file is not None and not file.parent.is_dir():
-            raise typer.BadParameter(f"{file}: there is no such directory")
+    return OpenLoop(rate)
 
 
 def _mix(settings: ClientSettings, devices: Sequence[str], wanted: Sequence[Operation]) -> Mix:
@@ -174,18 +152,29 @@ def _mix(settings: ClientSettings, devices: Sequence[str], wanted: Sequence[Oper
         raise CommandFailed("bench", [str(error)]) from None
 
 
-def _run(plan: Plan, processes: int, as_json: bool, output: Path | None, html: Path | None) -> dict[str, Any]:
-    from ...client.load.processes import run_load
-    from ...client.load.summary import result_of
-    from .bench_board import Board, print_result, showing
+def _run(load: Load, as_json: bool, output: Path | None) -> dict[str, Any]:
+    from ....client.load.generator import Generator, precise_loop
+    from ....client.load.meter import Meter
+    from ....client.load.result import result_of
 
-    write_report = _reporter(html)
-    board = Board(plan, processes)
+    async def until_interrupted() -> Meter:
+        """The first Ctrl-C ends the load early, the second one the command at once."""
+        loop = asyncio.get_running_loop()
+
+        def press() -> None:
+            loop.remove_signal_handler(signal.SIGINT)
+            generator.stop()
+
+        async with Generator(load) as generator:
+            loop.add_signal_handler(signal.SIGINT, press)
+            return await generator.run()
+
     began = datetime.datetime.now().astimezone()
-    with showing(board, quiet=as_json) as show, _until_interrupted() as stopped:
-        lasted = run_load(plan, processes, board.take, show, stopped)
-    document = result_of(plan, board.totals, lasted, processes, began.isoformat(" ", "seconds"))
-    write_report(document)
+    if not as_json:
+        print_begin(load)
+    with asyncio.Runner(loop_factory=functools.partial(precise_loop, load.connections)) as runner:
+        meter = runner.run(until_interrupted())
+    document = result_of(load, meter, began.isoformat(" ", "seconds"))
     if output is not None:
         _write(output, json.dumps(document, indent=1) + "\n")
     if as_json:
@@ -195,15 +184,6 @@ def _run(plan: Plan, processes: int, as_json: bool, output: Path | None, html: P
     return document
 
 
-def _reporter(file: Path | None) -> Callable[[Mapping[str, Any]], None]:
-    """What writes the HTML report; its library is looked for before the load, not after."""
-    if file is None:
-        return lambda _document: None
-    from ...client.load.report_html import report
-
-    return lambda document: _write(file, report(document))
-
-
 def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text)
@@ -211,25 +191,8 @@ def _write(file: Path, text: str) -> None:
         raise CommandFailed("bench", [f"{file}: {error.strerror}"]) from error
 
 
-@contextmanager
-def _until_interrupted() -> Iterator[Callable[[], bool]]:
-    """Tells whether there was a Ctrl-C. The second one ends the command at once."""
-    pressed = False
-
-    def press(_number: int, _frame: object) -> None:
-        nonlocal pressed
-        pressed = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _judge(document: Mapping[str, Any], under_rate: float | None, over_p99: float | None) -> None:
-    from ...client.load.summary import misses
+    from ....client.load.result import misses
 
     missed = misses(document, under_rate, over_p99)
     requests = document["requests"]

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from ...client.load.mix import Operation
-from .terminal.arguments import named_values
+from ....client.load.mix import Operation
+from ..terminal.arguments import named_values
 
 _WEIGHT: Final = re.compile(r"(.*\S)\s*:\s*(\d+(?:\.\d+)?)\s*", re.DOTALL)
 _WORD: Final = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^\s"])+|"')

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ...client.protocol.bodies import Codec
-from .terminal.completion import device_names
+from ....client.protocol.bodies import Codec
+from ..terminal.completion import device_names
 
 IN_FLIGHT = 16
 
@@ -61,24 +61,8 @@ WarmUpOption = Annotated[
     float,
     typer.Option(min=0.0, metavar="SECONDS", help="Load before that, not measured.", rich_help_panel=_LOAD),
 ]
-RampOption = Annotated[
-    float,
-    typer.Option(
-        min=0.0, metavar="SECONDS", help="Let the load grow so long from the start.", rich_help_panel=_LOAD
-    ),
-]
 ConnectionsOption = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        help="Connections to the broker.",
-        show_default="one for each process",
-        rich_help_panel=_LOAD,
-    ),
-]
-ProcessesOption = Annotated[
-    int, typer.Option(min=1, metavar="N", help="Processes that ask.", rich_help_panel=_LOAD)
+    int, typer.Option(min=1, metavar="N", help="Connections to the broker.", rich_help_panel=_LOAD)
 ]
 CodecOption = Annotated[Codec, typer.Option(help="How requests are encoded.", rich_help_panel=_LOAD)]
 SeedOption = Annotated[
@@ -94,12 +78,6 @@ SeedOption = Annotated[
 OutputOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", dir_okay=False, help="Write the result (JSON).", rich_help_panel=_REPORT),
-]
-HtmlOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", dir_okay=False, help="Write a report with plots (HTML).", rich_help_panel=_REPORT
-    ),
 ]
 FailUnderRateOption = Annotated[
     float | None,

@@ -4,117 +4,187 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import fcntl
+import os
+import resource
 import time
+from contextlib import nullcontext
 
 import pytest
+from plcmq.client.load import generator as module
 from plcmq.client.load.generator import Generator, precise_loop
-from plcmq.client.load.meter import Totals
-from plcmq.client.load.mix import Mix, Operation
-from plcmq.client.load.plan import Plan
-from plcmq.client.load.schedule import ClosedLoop, OpenLoop
+from plcmq.client.load.meter import Meter
+from plcmq.client.load.schedule import ClosedLoop, Load, OpenLoop
 from plcmq.client.protocol.errors import Code, failure
 
-READ = Operation("read a", "read", {"tags": ["a"]})
 OPEN = OpenLoop(200.0)
+BOTH = pytest.mark.parametrize("schedule", [OPEN, ClosedLoop(4)])
 
 
 @pytest.fixture
-def plan(fake_broker):
+def load(load, fake_broker) -> Load:
+    """A hundred reads in half a second, after twenty to warm up."""
     fake_broker.answers["read"] = lambda _: {"values": {"a": 1}}
-    return Plan(Mix({"press-1": [READ]}), OPEN, fake_broker.endpoint, duration=0.5, warm_up=0.1)
+    return dataclasses.replace(
+        load, schedule=OPEN, endpoint=fake_broker.endpoint, duration=0.5, warm_up=0.1, timeout=30.0
+    )
 
 
-async def run(plan: Plan, meanwhile=None) -> Totals:
-    totals = Totals()
-    async with Generator(plan) as generator:
-        running = asyncio.create_task(generator.run(time.monotonic(), totals.add))
+async def run(load: Load, meanwhile=None) -> Meter:
+    async with Generator(load) as generator:
+        running = asyncio.create_task(generator.run())
         if meanwhile is not None:
             await meanwhile(generator)
-        await running
-    return totals
+        return await running
 
 
-async def test_an_open_loop_asks_exactly_what_is_due(plan, fake_broker):
-    totals = await run(plan)
-    assert totals.due == 100
-    assert totals.overall().latencies.count == 100
-    assert totals.lag.count == 100
+async def holds(fake_broker, number: int) -> None:
+    """Waits until the broker holds so many more requests."""
+    for _ in range(number):
+        await asyncio.to_thread(fake_broker.held.get, timeout=10)
+
+
+async def test_an_open_loop_asks_exactly_what_is_due(load, fake_broker):
+    meter = await run(load)
+    assert meter.due == 100
+    assert meter.overall().latencies.count == 100
+    assert meter.lag.count == 100
+    assert meter.lasted == load.end
     assert len([each for each in fake_broker.requests if each.action == "read"]) == 120  # the warm-up too
-    assert totals.in_flight == {0: 0}
 
 
-async def test_a_latency_counts_from_when_the_request_was_due(plan, fake_broker):
-    """A broker that stands still for a while is seen by all requests that were due meanwhile."""
-    stood_still = False
-
-    def stand_still(_request):
-        nonlocal stood_still
-        if not stood_still:
-            stood_still = True
-            time.sleep(0.3)
-        return {"values": {"a": 1}}
-
-    fake_broker.answers["read"] = stand_still
-    latencies = (await run(dataclasses.replace(plan, warm_up=0.0))).overall().latencies
-    assert latencies.count == 100
-    assert latencies.percentile(50) > 0.03  # 60 of 100 were due in that time; one would be in a closed loop
-    assert latencies.longest >= 0.29
-
-
-async def test_a_closed_loop_keeps_its_number_in_flight(plan, fake_broker):
+async def test_an_open_loop_waits_for_no_answer(load, fake_broker):
+    """A broker that stands still is seen by all requests that were due meanwhile, and not by one."""
     fake_broker.answers["read"] = lambda _: fake_broker.HOLD
-    plan = dataclasses.replace(plan, schedule=ClosedLoop(3), duration=0.3)
+    stood_still = 0.0
 
-    async def let_go(generator):
-        for _ in range(3):
-            await asyncio.to_thread(fake_broker.held.get, timeout=10)
-        assert generator.meter.in_flight == 3
-        assert fake_broker.held.empty()
-        fake_broker.answers["read"] = lambda _: {"values": {"a": 1}}
+    async def let_go(_generator):
+        nonlocal stood_still
+        await holds(fake_broker, 1)
+        first = time.monotonic()
+        await holds(fake_broker, 99)
+        stood_still = time.monotonic() - first
         fake_broker.release()
 
-    totals = await run(plan, let_go)
-    assert totals.overall().latencies.count > 0
-    assert totals.lag.count == 0
+    latencies = (await run(dataclasses.replace(load, warm_up=0.0), let_go)).overall().latencies
+    assert latencies.count == 100
+    assert latencies.longest >= stood_still * 0.999
+    assert latencies.percentile(50) >= (stood_still - 50 / OPEN.rate) * 0.999
 
 
-async def test_errors_count_by_code_and_the_first_of_each_is_kept(plan, fake_broker):
-    fake_broker.answers["read"] = lambda _: _busy()
-    tally = (await run(plan)).overall()
+async def test_a_latency_counts_from_when_the_request_was_due_also_if_it_was_sent_late(load):
+    async def stall(_generator):
+        await asyncio.sleep(0)  # the load has begun
+        time.sleep(0.3)  # this loop, and so the generator, stands still
+
+    meter = await run(dataclasses.replace(load, warm_up=0.0, duration=0.1), stall)
+    assert meter.due == 20
+    assert meter.lag.percentile(50) >= 0.19
+    assert meter.overall().latencies.percentile(50) >= 0.19
+
+
+async def test_a_closed_loop_keeps_its_number_in_flight(load, fake_broker):
+    fake_broker.answers["read"] = lambda _: fake_broker.HOLD
+
+    async def let_go(generator):
+        await holds(fake_broker, 3)
+        await asyncio.to_thread(fake_broker.release)
+        await holds(fake_broker, 3)
+        assert fake_broker.held.empty()
+        fake_broker.answers["read"] = lambda _: {"values": {"a": 1}}
+        generator.stop()
+        fake_broker.release()
+
+    load = dataclasses.replace(load, schedule=ClosedLoop(3), duration=600.0, warm_up=0.0)
+    meter = await run(load, let_go)
+    assert meter.due == meter.overall().latencies.count == 6
+    assert meter.lag.count == 0
+
+
+async def test_errors_count_by_code_and_the_first_of_each_is_kept(load, fake_broker):
+    def busy(_request):
+        raise failure(Code.BUSY, "try later")
+
+    fake_broker.answers["read"] = busy
+    tally = (await run(load)).overall()
     assert tally.errors == {"busy": 100}
     assert tally.messages == {"busy": "try later"}
     assert tally.latencies.count == 0
 
 
-def _busy():
-    raise failure(Code.BUSY, "try later")
-
-
-async def test_a_read_that_lacks_a_tag_has_failed(plan, fake_broker):
+async def test_a_read_that_lacks_a_tag_has_failed(load, fake_broker):
     error = failure(Code.DEVICE_ERROR, "no such register").to_map()
     fake_broker.answers["read"] = lambda _: {"values": {}, "errors": {"a": error}}
-    assert (await run(plan)).overall().errors == {"device_error": 100}
+    assert (await run(load)).overall().errors == {"device_error": 100}
 
 
-@pytest.mark.parametrize("schedule", [OPEN, ClosedLoop(4)])
-async def test_stopping_ends_the_load_and_waits_a_moment_for_answers(plan, schedule):
-    plan = dataclasses.replace(plan, schedule=schedule, duration=600.0, warm_up=0.0)
+@BOTH
+async def test_a_load_can_be_stopped_and_what_is_on_its_way_gets_its_answer(load, fake_broker, schedule):
+    fake_broker.answers["read"] = lambda _: fake_broker.HOLD
+    load = dataclasses.replace(load, schedule=schedule, duration=600.0, warm_up=0.0)
 
     async def stop(generator):
-        await asyncio.sleep(0.2)
+        await holds(fake_broker, 4)
+        generator.stop()
+        generator.stop()
+        fake_broker.answers["read"] = lambda _: {"values": {"a": 1}}
+        fake_broker.release()
+
+    meter = await run(load, stop)
+    assert meter.due == meter.overall().latencies.count >= 4
+    assert meter.lasted < load.end
+
+
+@BOTH
+async def test_what_has_no_answer_for_long_after_a_stop_stays_without(
+    load, fake_broker, schedule, monkeypatch
+):
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    fake_broker.answers["read"] = lambda _: fake_broker.HOLD
+    load = dataclasses.replace(load, schedule=schedule, duration=600.0, warm_up=0.0)
+
+    async def stop(generator):
+        await holds(fake_broker, 4)
         generator.stop()
 
-    totals = await run(plan, stop)
-    assert totals.due == totals.overall().latencies.count > 0
+    meter = await run(load, stop)
+    assert meter.due >= 4
+    assert meter.overall().latencies.count == 0
 
 
-async def test_requests_go_over_all_connections(plan):
-    async with Generator(dataclasses.replace(plan, connections=3)) as generator:
-        assert len(generator._connections) == 3
-        await generator.run(time.monotonic(), lambda _window: None)
+async def test_stopping_what_has_ended_does_nothing(load):
+    async with Generator(dataclasses.replace(load, duration=0.1, warm_up=0.0)) as generator:
+        generator.stop()
+        assert (await generator.run()).due == 20
+        generator.stop()
 
 
-@pytest.mark.parametrize("connections", [1, 1000])
-def test_a_loop_for_any_number_of_connections(connections):
+async def test_requests_go_over_all_connections(load, fake_broker):
+    await run(dataclasses.replace(load, connections=3))
+    assert len(fake_broker.clients) == 3
+
+
+@pytest.fixture
+def descriptor():
+    """One beyond what `select` takes, of which there is something to read."""
+    _soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    here, there = os.pipe()
+    beyond = fcntl.fcntl(here, fcntl.F_DUPFD, 1024)
+    os.write(there, b"!")
+    yield beyond
+    for end in (here, there, beyond):
+        os.close(end)
+
+
+@pytest.mark.parametrize(
+    ("connections", "raised"), [(1, pytest.raises(ValueError, match="select")), (1000, nullcontext())]
+)
+def test_few_connections_have_the_loop_that_takes_microseconds_and_many_one_that_takes_them(
+    descriptor, connections, raised
+):
     loop = precise_loop(connections)
+    loop.add_reader(descriptor, loop.stop)
+    with raised:
+        loop.run_forever()
     loop.close()

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 
 import pytest
-from plcmq.client.load.meter import Meter, Totals
+from plcmq.client.load.meter import Meter
+from plcmq.client.load.result import in_words, misses, result_of
 from plcmq.client.load.schedule import ClosedLoop
-from plcmq.client.load.summary import in_words, misses, result_of, slot_width
+
+
+def metered(*, lag=0.0001, cpu=0.5, lasted=5.0, answered=400, failed=0) -> Meter:
+    """Of 400 requests in 4 seconds, so many have an answer, and so many of these are errors."""
+    chance = random.Random(1)
+    meter = Meter()
+    meter.due, meter.lasted, meter.cpu = 400, lasted, cpu
+    meter.in_time = answered - failed
+    for number in range(answered):
+        meter.lag.record(lag)
+        if number < failed:
+            meter.failed("read a", "busy", "press-1: <1024> reads wait already")
+        else:
+            meter.succeeded("read a", chance.lognormvariate(-6.0, 0.5))
+    return meter
+
+
+@pytest.fixture
+def document(load):
+    return result_of(load, metered(failed=40), "2030-01-02 03:04:05+00:00")
 
 
 def test_it_is_plain_json(document):
@@ -27,37 +48,19 @@ def test_it_counts_what_was_measured(document):
 def test_percentiles_never_fall(document):
     values = [document["latency"][name] for name in ("p50", "p75", "p90", "p99", "p99_9", "max")]
     assert values == sorted(values)
-    curve = [point["latency"] for point in document["distribution"]]
-    assert curve == sorted(curve)
-    assert document["distribution"][0]["percent"] == 0
 
 
-def test_the_timeline_has_the_warm_up_too(document):
-    assert [slot["at"] for slot in document["timeline"]] == [n / 2 for n in range(10)]
-    assert {(slot["rate"], slot["errors"]) for slot in document["timeline"]} == {(90.0, 10.0)}
-
-
-def test_a_load_of_nothing_has_nulls(plan):
-    document = result_of(plan, Totals(), 0.0, 1, "")
+def test_a_load_of_nothing_has_nulls(load):
+    document = result_of(load, Meter(), "")
     assert json.dumps(document, allow_nan=False)
     assert document["latency"]["p99"] is None
     assert document["rate"]["achieved"] is None
+    assert document["generator"]["cpu"] is None
     assert document["stopped_early"]
 
 
-def warnings_of(plan, *, lag=0.0, cpu=0.1, lasted=5.0, answered=400):
-    meter, totals = Meter(), Totals()
-    meter.due = 400
-    meter.in_time = answered
-    for _ in range(answered):
-        meter.succeeded("read a", 0.001)
-        meter.lag.record(lag)
-    totals.add(meter.take(0.5, cpu))
-    return " ".join(result_of(plan, totals, lasted, 1, "")["warnings"])
-
-
-def test_a_good_run_has_no_warnings(plan):
-    assert warnings_of(plan) == ""
+def test_a_good_run_has_no_warnings(load):
+    assert result_of(load, metered(), "")["warnings"] == []
 
 
 @pytest.mark.parametrize(
@@ -70,13 +73,12 @@ def test_a_good_run_has_no_warnings(plan):
         ({"lasted": 3.0}, "stopped after 2 of 4"),
     ],
 )
-def test_what_makes_a_result_doubtful_is_said(plan, what, said):
-    assert said in warnings_of(plan, **what)
+def test_what_makes_a_result_doubtful_is_said(load, what, said):
+    assert said in " ".join(result_of(load, metered(**what), "")["warnings"])
 
 
-def test_a_closed_loop_has_no_lag(plan):
-    plan = dataclasses.replace(plan, schedule=ClosedLoop(4))
-    document = result_of(plan, Totals(), 5.0, 1, "")
+def test_a_closed_loop_has_no_lag(load):
+    document = result_of(dataclasses.replace(load, schedule=ClosedLoop(4)), metered(), "")
     assert document["generator"]["send_lag"] is None
     assert (document["load"]["loop"], document["load"]["in_flight"]) == ("closed", 4)
 
@@ -88,8 +90,8 @@ def test_thresholds(document):
     assert len(misses(document, under_rate=91, over_p99=p99 / 2)) == 2
 
 
-def test_nothing_misses_every_threshold(plan):
-    assert len(misses(result_of(plan, Totals(), 0.0, 1, ""), under_rate=1, over_p99=1)) == 2
+def test_nothing_misses_every_threshold(load):
+    assert len(misses(result_of(load, Meter(), ""), under_rate=1, over_p99=1)) == 2
 
 
 @pytest.mark.parametrize(
@@ -98,8 +100,3 @@ def test_nothing_misses_every_threshold(plan):
 )
 def test_durations_in_words(seconds, words):
     assert in_words(seconds) == words
-
-
-@pytest.mark.parametrize(("lasts", "width"), [(10, 0.5), (120, 0.5), (121, 1.0), (3600, 15.0)])
-def test_a_long_timeline_has_wide_slots(lasts, width):
-    assert slot_width(lasts, 0.5) == width

@@ -38,10 +38,8 @@ def test_writes_and_actions_are_refused_unless_allowed(plcmq, broker):
     ("options", "said"),
     [
         (["--rate", "5", "--in-flight", "5"], "one of them"),
-        (["--processes", "2", "--connections", "1"], "--connections"),
-        (["--processes", "2", "--in-flight", "1"], "--in-flight"),
         (["--read", "a:0"], "above 0"),
-        (["--html", "nowhere/report.html"], "no such directory"),
+        (["--output", "nowhere/result.json"], "no such directory"),
         (["--rate", "0"], "--rate"),
         ([], "DEVICE"),
     ],
@@ -122,7 +120,7 @@ def test_ctrl_c_ends_it_early_and_still_reports(fake_broker):
     fake_broker.answers["describe"] = lambda _: DESCRIPTION
     fake_broker.answers["read"] = lambda _: fake_broker.held.put(None) or {"values": {"a": 1}}
     command = [sys.executable, "-m", "plcmq.broker.cli", "bench", "press-1", "--duration", "600", "--json"]
-    command += ["--broker", fake_broker.endpoint, "--rate", "50", "--warm-up", "0", "--processes", "2"]
+    command += ["--broker", fake_broker.endpoint, "--rate", "50", "--warm-up", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for _ in range(20):
             fake_broker.held.get(timeout=30)

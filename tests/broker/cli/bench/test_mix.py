@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from plcmq.broker.cli.bench_mix import operations
+from plcmq.broker.cli.bench.mix import operations
 from plcmq.client.load.mix import Operation
 
 
