@@ -32,7 +32,7 @@ def wheel(tmp_path_factory):
     source.mkdir()
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         (source / name).symlink_to(ROOT / name)
-    for name in ("client", "devices", "broker"):
+    for name in ("client", "devices", "broker", "gateway"):
         (source / name).symlink_to(ROOT / name)
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source)
     return next(folder.glob("*.whl"))
