@@ -15,6 +15,7 @@ import logging
 import select
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -26,8 +27,9 @@ from ...client.protocol.messages import DEFAULT_LIMITS, MalformedRequest
 from ...client.protocol.sockets import Receiver, ZmqSocket, is_readable, plain_send
 from ...devices.host.host import DeviceHost
 from ...devices.model.devices import State
+from ...devices.protocol.frames import frames, refused, with_serves_joined
 from ...devices.protocol.messages import Count, FromHost, Hello, Job, Release, Serve, ToHost
-from ...devices.protocol.wire import Message, NoHostMessage, pack, unpack
+from ...devices.protocol.wire import Message, NoHostMessage, unpack
 from ..fleet.fleet import LOCAL, HostId
 from ..routing.router import Router
 from .delivery import Delivery
@@ -73,6 +75,13 @@ class Server:
         self._logged: dict[int, State] = {}  # what the log last said of a device
         self.on_orders: Callable[[], None] = lambda: None
         self._awaited: tuple[Callable[[], bool], asyncio.Event] | None = None
+
+    def __repr__(self) -> str:
+        router = self.router
+        return (
+            f"<Server replies={len(router.replies)} to_hosts={len(router.fleet.outbox)} "
+            f"unread={self.delivery.backlog.messages} missed_edges={self.missed_edges}>"
+        )
 
     def start(self) -> None:
         """Begins to serve."""
@@ -258,13 +267,22 @@ class Server:
     def _send_to_host(self, host: HostId, messages: list[Message]) -> None:
         self._unseen.add(self._back)
         try:
-            self._back.send(host, _SEND_MORE)
-            self._back.send(pack(messages), _SEND)
+            for body, _ in frames(with_serves_joined(messages), partial(self._too_long, host)):
+                self._back.send(host, _SEND_MORE)
+                self._back.send(body, _SEND)
         except zmq.ZMQError as error:
             if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
                 raise
             logger.warning("a device host cannot be reached any more")
             self.router.unreachable(host, messages, time.monotonic())
+
+    def _too_long(self, host: HostId, message: Message) -> None:
+        """Nothing is sent in place of a message that no frame can carry."""
+        if isinstance(message, Job):
+            self._take(host, refused(message), time.monotonic())
+        elif isinstance(message, Serve):
+            names = ", ".join(form["name"] for form in message.devices)
+            logger.error("%s cannot be served: the profile is too long to be sent to a host", names)
 
     def _log_news(self) -> None:
         news, self.router.news = self.router.news, []

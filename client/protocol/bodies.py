@@ -6,7 +6,7 @@ Every MessagePack map starts at 0x80 or above, every JSON text below. The only f
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, NoReturn, cast
 
@@ -43,6 +43,16 @@ def encode(codec: Codec, message: Mapping[str, Any]) -> bytes:
     return jsontext.dumps(message)
 
 
+def encode_item(item: Any) -> bytes:
+    """Any plain data as MessagePack, to become an item of `encode_list`."""
+    return cast("bytes", _packer.pack(item))
+
+
+def encode_list(name: str, items: Sequence[bytes]) -> bytes:
+    """A MessagePack map with one name, under which is a list of these items, which are encoded already."""
+    return b"".join((b"\x81", _packer.pack(name), _packer.list_header(len(items)), *items))
+
+
 def decode(body: bytes) -> Any:
     """What a body holds.
 
@@ -71,7 +81,8 @@ class _Packer(threading.local):
     """A packer for each thread: one is dear to make, and not safe to share."""
 
     def __init__(self) -> None:
-        self.pack = msgpack.Packer(autoreset=True).pack
+        packer = msgpack.Packer(autoreset=True)
+        self.pack, self.list_header = packer.pack, packer.pack_array_header
 
 
 _packer = _Packer()

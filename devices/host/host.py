@@ -36,6 +36,13 @@ DefinitionPair = tuple[Definition, Definition]  # the device's, its profile's
 logger = logging.getLogger(__name__)
 
 
+def _is_same(old: DefinitionPair | None, new: DefinitionPair | None) -> bool:
+    """Whether two definitions of a device are the same; equal profiles are one object here."""
+    if old is None or new is None:
+        return old is new
+    return old[1] is new[1] and same(old[0], new[0])
+
+
 class DeviceHost:
     """Serves devices.
 
@@ -58,16 +65,24 @@ class DeviceHost:
         self._wanted: dict[int, DefinitionPair] = {}
         self._present: dict[int, DefinitionPair] = {}
         self._unfit: dict[int, str] = {}  # devices that cannot be served as they are defined, and why
-        self._states: dict[int, DeviceState] = {}  # as they were told last
+        self._states: dict[int, DeviceState] = {}  # as they were sent last
         self._learned: dict[int, Learned] = {}
         self._locks: dict[int, DeviceLock] = {}  # they outlive a redefinition
         self._closed = False
         self._changing: dict[int, asyncio.Task[None]] = {}
         self._building = asyncio.Lock()  # one device after the other, and in between the loop serves others
         self._held: dict[int, list[Job]] = {}  # jobs for a device that is being set up
-        self._kinds: dict[str, tuple[Definition, CompiledProfile]] = {}
+        self._profiles: dict[str, Definition] = {}  # by name, of the devices that are wanted
+        self._compiled_profiles: dict[str, tuple[Definition, CompiledProfile]] = {}
         self._busy: set[int] = set()  # devices that may have jobs
         self._expiry: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<DeviceHost wanted={len(self._wanted)} served={len(self._workers)} "
+            f"changing={len(self._changing)} unfit={len(self._unfit)} held={len(self._held)} "
+            f"profiles={len(self._profiles)} locks={len(self._locks)} queued={self.queued}>"
+        )
 
     @property
     def devices(self) -> list[int]:
@@ -88,12 +103,13 @@ class DeviceHost:
         """
         if self._closed:
             return
-        told = {learned.device: learned for learned in message.learned}
+        learned = {one.device: one for one in message.learned}
+        profiles = {name: self._known_profile(name, form) for name, form in message.profiles.items()}
         for form in message.devices:
             device_id = form["id"]
-            self._compare(device_id, told.get(device_id))
-            definition = (form, message.profiles[form["profile"]])
-            if not same(self._wanted.get(device_id), definition):
+            self._merge_learned(device_id, learned.get(device_id))
+            definition = (form, profiles[form["profile"]])
+            if not _is_same(self._wanted.get(device_id), definition):
                 self._wanted[device_id] = definition
                 self._change(device_id)
             elif device_id in self._states:
@@ -145,21 +161,23 @@ class DeviceHost:
 
     def _change(self, device_id: int) -> None:
         if device_id not in self._changing:
-            task = asyncio.get_running_loop().create_task(self._bring_about(device_id))
+            task = asyncio.get_running_loop().create_task(self._reconcile(device_id))
             self._changing[device_id] = task
 
-    async def _bring_about(self, device_id: int) -> None:
-        """Makes one device be as it is wanted, also if that changes meanwhile."""
-        while not same(self._wanted.get(device_id), self._present.get(device_id)):
+    async def _reconcile(self, device_id: int) -> None:
+        """Brings a device to its wanted definition, also if that changes meanwhile."""
+        while not _is_same(self._wanted.get(device_id), self._present.get(device_id)):
             try:
-                await self._bring_nearer(device_id)
+                await self._reconcile_once(device_id)
             except Exception as error:  # the boundary of one change: the next one may work
                 logger.exception("device %d cannot be served", device_id)
                 self._note_unfit(device_id, error)
         del self._changing[device_id]
+        if not self._changing:
+            self._forget_unused_profiles()
         self._submit_held(self._held.pop(device_id, []))
 
-    async def _bring_nearer(self, device_id: int) -> None:
+    async def _reconcile_once(self, device_id: int) -> None:
         async with self._building:
             await asyncio.sleep(0)
             definition = self._wanted.get(device_id)
@@ -224,7 +242,7 @@ class DeviceHost:
         self._unfit.pop(device_id, None)
         try:
             device = compile_device(definition[0])
-            return device, self._kind(device.profile, definition[1])
+            return device, self._compiled_profile(device.profile, definition[1])
         except Exception as error:  # the boundary of one definition: it must not keep others waiting
             logger.exception("device %d cannot be served", device_id)
             self._note_unfit(device_id, error)
@@ -234,13 +252,27 @@ class DeviceHost:
         self._unfit[device_id] = str(error)
         self._note_state(device_id, State.DOWN, f"cannot be served: {error}")
 
-    def _kind(self, name: str, form: Definition) -> CompiledProfile:
-        known = self._kinds.get(name)
-        if known is None or not same(known[0], form):
-            known = self._kinds[name] = (form, CompiledProfile(compile_profile(name, form)))
+    def _known_profile(self, name: str, form: Definition) -> Definition:
+        """The definition, as the object that other devices have too: so comparing devices is cheap."""
+        known = self._profiles.get(name)
+        if known is not None and same(known, form):
+            return known
+        self._profiles[name] = form
+        return form
+
+    def _compiled_profile(self, name: str, form: Definition) -> CompiledProfile:
+        known = self._compiled_profiles.get(name)
+        if known is None or known[0] is not form:
+            known = self._compiled_profiles[name] = (form, CompiledProfile(compile_profile(name, form)))
         return known[1]
 
-    def _compare(self, device_id: int, told: Learned | None) -> None:
+    def _forget_unused_profiles(self) -> None:
+        used = {form["profile"] for form, _ in self._wanted.values()}
+        for known in (self._profiles, self._compiled_profiles):
+            for name in known.keys() - used:
+                del known[name]
+
+    def _merge_learned(self, device_id: int, told: Learned | None) -> None:
         """Takes over what the broker knows of a device's holes, and tells it what it does not know."""
         mine = self._learned.get(device_id, told)
         if mine is None:

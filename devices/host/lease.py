@@ -3,7 +3,9 @@
 Strategy: pure. While pings come, the host is a member. Without them it says `Hello` again and again, which is
 how it comes back after a broker's restart; and when the lease has passed it must let go of every PLC, because
 from then on the broker may give them to another host. Deadlines come on the broker's clock; the pings that
-took the least time on their way tell how it runs against the host's own.
+took the least time on their way tell how it runs against the host's own. A ping may be late by any time but
+never early: one that is says that the host's clock stood still, as that of a paused virtual machine does, and
+then the lease is as good as lost.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from ..protocol.messages import Hello, Ping, Pong, Welcome
 
 HELLO_INTERVAL: Final = 0.5  # seconds between two introductions
 SILENCE: Final = 1.5  # seconds without a ping after which the broker may have forgotten us
+JUMP: Final = 1.0  # seconds by which a ping may come earlier than any before; more, and our clock stood still
 CLOCK_SAMPLES: Final = 60  # pings of which the quickest tells the broker's clock
 
 
@@ -47,7 +50,11 @@ class Membership:
         """The broker is alive. Answers, unless the lease had passed before the ping came."""
         if self.lost:
             return None
-        self._offsets.append(ping.now - now)
+        offset = ping.now - now
+        if len(self._offsets) > 1 and offset > max(self._offsets) + JUMP:
+            self._heard = float("-inf")  # our clock stood still: the time of the lease cannot be told
+            return None
+        self._offsets.append(offset)
         self._heard = self.local(ping.now)  # when it was sent: it may have waited for us to read it
         return Pong(ping.now, queued)
 

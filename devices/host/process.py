@@ -1,8 +1,8 @@
 """A device host in a process of its own: a DEALER towards the broker around a `DeviceHost`.
 
 Strategy: a thin shell. `Membership` decides when to introduce ourselves, and when every PLC must be let go;
-`hostwire` makes bytes; this file moves them. What there is to say is collected while the loop turns and
-leaves in one message.
+`wire` and `frames` make bytes; this file moves them. What there is to say is collected while the loop turns
+and leaves together.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ from uuid import uuid4
 import zmq
 
 from ...client.protocol.endpoint import endpoint_of
-from ...client.protocol.sockets import Receiver, SocketSettings, connect_dealer, is_readable, new_context
+from ...client.protocol.sockets import (
+    Receiver,
+    SocketSettings,
+    connect_dealer,
+    is_readable,
+    is_writable,
+    new_context,
+)
+from ..protocol.frames import frames, shortened
 from ..protocol.messages import (
     Again,
     Bye,
@@ -34,7 +42,7 @@ from ..protocol.messages import (
     Serve,
     Welcome,
 )
-from ..protocol.wire import Message, NoHostMessage, pack, unpack
+from ..protocol.wire import Message, NoHostMessage, unpack
 from ..worker.errors import leaving
 from .host import DeviceHost
 from .lease import Membership
@@ -42,11 +50,16 @@ from .settings import HostSettings
 
 TICK: Final = 0.1  # seconds
 UNSENT_LIMIT: Final = 20_000  # messages kept while the broker is away
-PACK_LIMIT: Final = 500  # messages to the broker in one message of the socket
+GIVEN_UP: Final = 12.0  # seconds without a connection, longer than a handshake may take; then a new socket
 DRAIN_LIMIT: Final = 200  # messages read before the loop may do something else
 SOCKET: Final = SocketSettings(linger=1.0, reconnect_max=1.0)
 
 logger = logging.getLogger(__name__)
+
+
+def lease_clock() -> float:
+    """Seconds on the clock that leases run on: it goes on while the machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 async def run_host(
@@ -88,11 +101,9 @@ class _HostProcess:
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._membership = Membership(settings.name, uuid4().hex, version("plcmq"))
-        self._host = DeviceHost(self._say, permitted=lambda: self._membership.holds(time.monotonic()))
+        self._host = DeviceHost(self._say, permitted=lambda: self._membership.holds(lease_clock()))
         self._context = new_context(16)
-        self._socket = connect_dealer(self._context, self._endpoint, SOCKET)
-        self._receiver = Receiver(self._socket)
-        self._descriptor = self._socket.fileno()
+        self._connect()
         self._outbox: list[FromHost] = []
         self._flush_due = False
         self._draining = False
@@ -115,7 +126,9 @@ class _HostProcess:
         await self._host.close()
         if not self._membership.lost:
             self._say(Bye())
-        self._flush()
+        with contextlib.suppress(zmq.Again):
+            while self._outbox:
+                self._send_frame()
         self._loop.remove_reader(self._descriptor)
         self._socket.close()
         await asyncio.to_thread(self._context.term)
@@ -138,9 +151,12 @@ class _HostProcess:
         except NoHostMessage as error:
             logger.warning("%s: %s", self._endpoint, error)
             return
-        now = time.monotonic()
+        now = lease_clock()
         for message in messages:
-            self._handle(message, now)
+            try:
+                self._handle(message, now)
+            except Exception:  # the boundary of one message: a fault of ours in it shall not cost the others
+                logger.exception("a message of the broker could not be dealt with")
 
     def _handle(self, message: Message, now: float) -> None:
         match message:
@@ -179,12 +195,17 @@ class _HostProcess:
         if self._draining:
             self._say(Done(job.id, error=leaving(f"device {job.device}")))
             return
-        job.deadline = self._membership.local(job.deadline)
+        job.deadline = time.monotonic() + self._membership.local(job.deadline) - lease_clock()
         self._host.submit(job)
 
     def _tick(self) -> None:
         self._check_lease()
-        hello = None if self._draining else self._membership.hello_due(time.monotonic(), self._host.devices)
+        now = time.monotonic()
+        if is_writable(self._socket):
+            self._stood = now
+        elif now - self._stood > GIVEN_UP:
+            self._remake_socket()
+        hello = None if self._draining else self._membership.hello_due(lease_clock(), self._host.devices)
         if hello is not None:
             self._outbox = [hello, *(m for m in self._outbox if not isinstance(m, Hello))]
         if self._outbox:
@@ -193,12 +214,35 @@ class _HostProcess:
             self._read()
 
     def _check_lease(self) -> None:
-        if self._membership.lease_has_passed(time.monotonic()):
+        if self._membership.lease_has_passed(lease_clock()):
             logger.warning("no word from the broker at %s: letting go of every PLC", self._endpoint)
             self._host.release(Release(self._host.devices))
 
+    def _send_frame(self) -> None:
+        """Sends the next frame of what there is to say; raises `zmq.Again` where the broker is away."""
+        body, messages = next(frames(self._outbox, shortened))
+        self._socket.send(body, zmq.NOBLOCK)
+        del self._outbox[:messages]
+
+    def _remake_socket(self) -> None:
+        """libzmq never connects again after a protocol error of the other end; a new socket does."""
+        logger.warning("no connection to %s for %g s: opening another", self._endpoint, GIVEN_UP)
+        self._loop.remove_reader(self._descriptor)
+        self._socket.close(0)
+        self._connect()
+        self._loop.add_reader(self._descriptor, self._read)
+
+    def _connect(self) -> None:
+        self._socket = connect_dealer(self._context, self._endpoint, SOCKET)
+        self._receiver = Receiver(self._socket)
+        self._descriptor = self._socket.fileno()
+        self._stood = time.monotonic()
+
     def _say(self, message: FromHost) -> None:
         self._outbox.append(message)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if not self._flush_due:
             self._flush_due = True
             self._loop.call_soon(self._flush)
@@ -208,10 +252,11 @@ class _HostProcess:
         if not self._outbox or self._socket.closed:
             return
         try:
-            while self._outbox:
-                self._socket.send(pack(self._outbox[:PACK_LIMIT]), zmq.NOBLOCK)
-                del self._outbox[:PACK_LIMIT]
+            self._send_frame()
         except zmq.Again:
             del self._outbox[:-UNSENT_LIMIT]  # the broker is away; a tick tries again
+        else:
+            if self._outbox:
+                self._flush_soon()  # a long frame takes its time: others get their turn in between
         if is_readable(self._socket):
             self._loop.call_soon(self._read)

@@ -1,7 +1,7 @@
 """What passes between broker and device host, whether they share a process or not.
 
-Strategy: plain data. In one process these objects are handed over as they are; between processes `hostwire`
-turns them into bytes.
+Strategy: plain data that checks itself. In one process these objects are handed over as they are; between
+processes `wire` turns them into bytes, by the annotations of their fields.
 
 To a host: `Welcome`, `Refused`, `Again`, `Ping`, `Serve`, `Release`, `Job`, `Count`.
 From a host: `Hello`, `Released`, `DeviceState`, `Done`, `Event`, `Learned`, `Pong`, `Counts`, `Bye`.
@@ -73,6 +73,13 @@ class Serve:
     profiles: dict[str, Definition]  # by name, of the devices below
     devices: list[Definition]
     learned: list[Learned] = field(default_factory=list)  # of those of which something is known
+
+    def __post_init__(self) -> None:
+        for form in self.devices:
+            if type(form.get("id")) is not int or type(form.get("profile")) is not str:
+                raise ValueError("a device without id or profile")
+            if form["profile"] not in self.profiles:
+                raise ValueError(f"no profile {form['profile']!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,11 @@ class Counts:
     """The numbers of the devices that the host serves, a row of COUNTED for each."""
 
     rows: list[list[Any]]
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(COUNTED) or type(row[0]) is not int:
+                raise ValueError("no row of numbers with the device's id first")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,68 +1,29 @@
 """The messages between broker and device host as bytes.
 
-Strategy: pure. One ZeroMQ message carries any number of them, so that under load many requests cost one send.
-A message is a list: the number of its kind, then its fields in order. Both ends are the same version of
-plcmq, or say so in `Hello` before anything else. Whoever reaches the endpoint can send anything: every field
-is checked, so that nothing behind this file meets a wrong type.
+Strategy: pure. A message is a list: the number of its kind, then its fields in order. How a field is carried
+and checked follows from its annotation, so a new field is one line in `messages`. One ZeroMQ message carries
+any number of them (`frames` cuts them), so that under load many requests cost one send. Both ends are the
+same version of plcmq, or say so in `Hello` before anything else. Anybody who reaches the endpoint can send
+anything: every field is checked, so that nothing behind this file meets a wrong type.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import fields
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final, get_args, get_type_hints
 
-from ...client.protocol.bodies import Codec, codec_of, decode, encode
+from ...client.protocol.bodies import Codec, codec_of, decode, encode_item, encode_list
 from ...client.protocol.errors import PlcmqError
 from ..model.devices import State
 from ..planning.learned import Learned, forms_of, holes_of
-from .messages import (
-    COUNTED,
-    Again,
-    Bye,
-    Count,
-    Counts,
-    DeviceState,
-    Done,
-    Event,
-    FromHost,
-    Hello,
-    Job,
-    Ping,
-    Pong,
-    Refused,
-    Release,
-    Released,
-    Serve,
-    ToHost,
-    Welcome,
-)
+from ..planning.reads import Hole
+from ..site.definitions.content import Definition
+from .messages import FromHost, ToHost
 
 Message = ToHost | FromHost
 
-_KINDS: Final[tuple[type[Message], ...]] = (
-    Job,
-    Done,
-    Ping,
-    Pong,
-    Hello,
-    Welcome,
-    Refused,
-    Again,
-    Serve,
-    Release,
-    Released,
-    DeviceState,
-    Bye,
-    Event,
-    Learned,
-    Count,
-    Counts,
-)
-_KINDS_BY_NUMBER: Final = dict(enumerate(_KINDS))
-_NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
-_FIELDS: Final = {kind: tuple(field.name for field in fields(kind)) for kind in _KINDS}
 MAX_DEPTH: Final = 64  # nested containers in a result
 
 
@@ -71,8 +32,19 @@ class NoHostMessage(ValueError):
 
 
 def pack(messages: Iterable[Message]) -> bytes:
-    """Messages as one body."""
-    return encode(Codec.MSGPACK, {"m": [_to_list(message) for message in messages]})
+    """Messages as one body, however long."""
+    return joined([pack_one(message) for message in messages])
+
+
+def pack_one(message: Message) -> bytes:
+    """A message as a part of a body."""
+    kind = _BY_CLASS[type(message)]
+    return encode_item([kind.number, *_to_list(kind, message)])
+
+
+def joined(parts: Sequence[bytes]) -> bytes:
+    """The body that holds these parts."""
+    return encode_list("m", parts)
 
 
 def unpack(body: bytes) -> list[Message]:
@@ -84,49 +56,46 @@ def unpack(body: bytes) -> list[Message]:
     try:
         if codec_of(body) is not Codec.MSGPACK:
             raise ValueError("not MessagePack")
-        return [_from_list(items) for items in decode(body)["m"]]
+        return [_from_list(_BY_NUMBER[items[0]], items[1:]) for items in decode(body)["m"]]
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise NoHostMessage(f"not a message between broker and host: {error}") from error
 
 
-def _to_list(message: Message) -> list[Any]:
-    kind = type(message)
-    items = [_NUMBERS[kind], *(getattr(message, name) for name in _FIELDS[kind])]
-    if isinstance(message, Done) and message.error is not None:
-        items[3] = message.error.to_map()
-    elif isinstance(message, Learned):
-        items[4], items[5] = forms_of(message.holes), forms_of(message.gone)
-    elif isinstance(message, Serve):
-        items[3] = [_to_list(learned)[1:] for learned in message.learned]
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How messages of one class are carried."""
+
+    number: int
+    message: type[Any]
+    names: tuple[str, ...]  # of its fields
+    readers: tuple[Callable[[Any], Any], ...]  # check a field's plain data, and give its value
+    writers: dict[int, Callable[[Any], Any]]  # by place: fields whose values are no plain data themselves
+
+
+def _to_list(kind: _Kind, message: object) -> list[Any]:
+    items = [getattr(message, name) for name in kind.names]
+    for place, write in kind.writers.items():
+        items[place] = write(items[place])
     return items
 
 
-def _from_list(items: list[Any]) -> Message:
-    kind = _KINDS_BY_NUMBER[items[0]]
-    checks = _CHECKS[kind]
-    if len(items) != len(checks) + 1:
-        raise ValueError(f"{kind.__name__} has {len(checks)} fields, not {len(items) - 1}")
-    for place, check in enumerate(checks, start=1):
-        if not check(items[place]):
-            raise ValueError(f"{kind.__name__}.{_FIELDS[kind][place - 1]} is wrong")
-    message: Message = kind(*items[1:])
-    if isinstance(message, Done) and message.error is not None:
-        message.error = PlcmqError.from_map(items[3])
-    elif isinstance(message, DeviceState):
-        return DeviceState(message.device, State(message.state), message.since, message.reason)
-    elif isinstance(message, Learned):
-        holes, gone = holes_of(message.holes), holes_of(message.gone)
-        return Learned(message.device, message.place, message.epoch, holes, gone)
-    elif isinstance(message, Serve):
-        _check_forms(message)
-        number = _NUMBERS[Learned]
-        learned = [_from_list([number, *fields_of]) for fields_of in items[3]]
-        return Serve(message.profiles, message.devices, [one for one in learned if isinstance(one, Learned)])
-    return message
+def _from_list(kind: _Kind, items: list[Any]) -> Any:
+    if len(items) != len(kind.readers):
+        raise ValueError(f"{kind.message.__name__} has {len(kind.readers)} fields, not {len(items)}")
+    place = 0
+    try:
+        for place, read in enumerate(kind.readers):
+            items[place] = read(items[place])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{kind.message.__name__}.{kind.names[place]} is wrong: {error}") from error
+    return kind.message(*items)
+
+
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 def _is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
-    """Whether it is what a reply can say: no binary, names that are text, not nested without end."""
+    """Whether a reply can carry it: no binary, names that are text, not nested without end."""
     kind = type(value)
     if kind in _SCALARS:
         return True
@@ -139,81 +108,80 @@ def _is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
     )
 
 
-_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+def _plain(value: Any) -> Any:
+    if not _is_plain(value):
+        raise ValueError("no plain data")
+    return value
 
 
-def _is_int(value: Any) -> bool:
-    return type(value) is int
+def _exactly(*kinds: type) -> Callable[[Any], Any]:
+    """A reader of values of these classes; True is no int, and NaN no float."""
+
+    def read(value: Any) -> Any:
+        if type(value) not in kinds or (type(value) is float and not math.isfinite(value)):
+            raise ValueError(f"a {type(value).__name__}")
+        return value
+
+    return read
 
 
-def _is_text(value: Any) -> bool:
-    return type(value) is str
+def _map(value: Any) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise ValueError("no map")
+    _plain(value)
+    return value
 
 
-def _is_flag(value: Any) -> bool:
-    return type(value) is bool
+def _list_of(read: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
+    def read_all(value: Any) -> list[Any]:
+        if type(value) is not list:
+            raise ValueError("no list")
+        return [read(item) for item in value]
+
+    return read_all
 
 
-def _is_time(value: Any) -> bool:
-    return type(value) in (float, int) and math.isfinite(value)
+def _maps(value: Any) -> dict[str, Any]:
+    return {name: _map(item) for name, item in _map(value).items()}
 
 
-def _is_map(value: Any) -> bool:
-    return type(value) is dict and _is_plain(value)
+def _error(value: Any) -> PlcmqError | None:
+    return None if value is None else PlcmqError.from_map(_map(value))
 
 
-def _is_map_or_none(value: Any) -> bool:
-    return value is None or _is_map(value)
-
-
-def _is_text_or_none(value: Any) -> bool:
-    return value is None or type(value) is str
-
-
-def _are_ids(value: Any) -> bool:
-    return type(value) is list and all(type(item) is int for item in value)
-
-
-def _are_maps(value: Any) -> bool:
-    return type(value) is list and all(map(_is_map, value))
-
-
-def _are_lists(value: Any) -> bool:
-    return type(value) is list and all(type(item) is list for item in value)
-
-
-def _are_counted(value: Any) -> bool:
-    return type(value) is list and all(map(_is_counted, value))
-
-
-def _is_counted(row: Any) -> bool:
-    return type(row) is list and len(row) == len(COUNTED) and _is_int(row[0]) and _is_plain(row)
-
-
-def _check_forms(serve: Serve) -> None:
-    for form in serve.devices:
-        if not (_is_int(form.get("id")) and _is_text(form.get("profile"))):
-            raise ValueError("a device without id or profile")
-        if not isinstance(serve.profiles.get(form["profile"]), dict):
-            raise ValueError(f"no profile {form['profile']!r}")
-
-
-_CHECKS: Final[dict[type[Message], tuple[Callable[[Any], bool], ...]]] = {
-    Job: (_is_int, _is_int, _is_text, _is_map, _is_time, _is_text, _is_text_or_none),
-    Done: (_is_int, _is_plain, _is_map_or_none, _is_time, _is_time),
-    Ping: (_is_time,),
-    Pong: (_is_time, _is_int),
-    Hello: (_is_text, _is_text, _is_text, _are_ids),
-    Welcome: (_is_time, _is_time),
-    Refused: (_is_text, _is_flag),
-    Again: (),
-    Serve: (_is_map, _are_maps, _are_lists),
-    Release: (_are_ids,),
-    Released: (_are_ids,),
-    DeviceState: (_is_int, _is_text, _is_time, _is_text),
-    Bye: (),
-    Event: (_is_text, _is_map),
-    Learned: (_is_int, _is_text, _is_int, _are_lists, _are_lists),
-    Count: (),
-    Counts: (_are_counted,),
+_READERS: Final[dict[object, Callable[[Any], Any]]] = {
+    int: _exactly(int),
+    str: _exactly(str),
+    bool: _exactly(bool),
+    float: _exactly(float, int),
+    str | None: _exactly(str, type(None)),
+    State: State,
+    Any: _plain,
+    dict[str, Any]: _map,
+    list[int]: _list_of(_exactly(int)),
+    list[list[Any]]: _list_of(_list_of(_plain)),
+    list[Definition]: _list_of(_map),
+    dict[str, Definition]: _maps,
+    PlcmqError | None: _error,
+    frozenset[Hole]: holes_of,
+    list[Learned]: _list_of(lambda items: _from_list(_BY_CLASS[Learned], [*items])),
 }
+_WRITERS: Final[dict[object, Callable[[Any], Any]]] = {
+    PlcmqError | None: lambda error: None if error is None else error.to_map(),
+    frozenset[Hole]: forms_of,
+    list[Learned]: lambda learned: [_to_list(_BY_CLASS[Learned], one) for one in learned],
+}
+
+
+def _kind(number: int, message: type[Any]) -> _Kind:
+    hints = get_type_hints(message)
+    names = tuple(field.name for field in fields(message))
+    carried = [hints[name] for name in names]
+    writers = {place: _WRITERS[hint] for place, hint in enumerate(carried) if hint in _WRITERS}
+    return _Kind(number, message, names, tuple(_READERS[hint] for hint in carried), writers)
+
+
+_BY_NUMBER: Final[dict[int, _Kind]] = {
+    number: _kind(number, message) for number, message in enumerate(get_args(ToHost) + get_args(FromHost))
+}
+_BY_CLASS: Final[dict[type[Any], _Kind]] = {kind.message: kind for kind in _BY_NUMBER.values()}

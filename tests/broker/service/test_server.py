@@ -9,13 +9,18 @@ from unittest.mock import Mock
 
 import pytest
 import zmq
+from plcmq.broker.catalogue import Catalogue, Entry, Kind
 from plcmq.broker.routing.router import Router
 from plcmq.broker.service.backlog import Backlog, Bounds
 from plcmq.broker.service.server import ENVELOPE_BYTES
 from plcmq.client.protocol.bodies import Codec, encode
 from plcmq.client.protocol.messages import DEFAULT_LIMITS
-from plcmq.devices.protocol.messages import Again, Done, Job, Ping, Pong, Release
+from plcmq.devices.model.devices import DeviceDefinition
+from plcmq.devices.protocol.frames import frames, shortened
+from plcmq.devices.protocol.messages import Again, Done, Job, Ping, Pong, Release, Serve
 from plcmq.devices.protocol.wire import unpack
+
+from ..conftest import KIND
 
 READ = {"device": "press-1", "action": "read", "rqargs": {"tags": "temp"}}
 PING = {"action": "ping"}
@@ -205,3 +210,50 @@ async def test_nonsense_at_the_hosts_endpoint_is_counted_and_hurts_nobody(bench,
     host.say(Done((await host.hear_of(Job)).id, {"values": {"temp": 1}}))
     assert (await client.reply())["result"] == {"values": {"temp": 1}}
     assert bench.dropped == ({"no_host_message": 1} if len(frames) == 1 else {})
+
+
+def site(devices, tags):
+    """A catalogue of many devices of one profile that is long as plain data."""
+    kind = Kind({"tags": {f"tag_{n}": {"description": "x" * 100} for n in range(tags)}}, KIND.compiled)
+    entries = {}
+    for n in range(1, devices + 1):
+        definition = DeviceDefinition(n, f"press-{n}", f"10.0.{n // 250}.{n % 250}", "press")
+        entries[n] = Entry({"id": n, "name": definition.name, "profile": "press"}, definition, kind)
+    names = {entry.device.name: entry for entry in entries.values()}
+    return Catalogue(tags, {"press": kind}, entries, names, tuple(entries))
+
+
+async def test_a_changed_profile_of_1000_devices_reaches_their_host_once_in_short_frames(bench):
+    host, router = await bench.host(), bench.server.router
+    for tags in (250, 251):
+        router.set_catalogue(site(1000, tags), 0.0)
+        bench.server.flush()
+        served, size = set(), 0
+        while len(served) < 1000:
+            body = (await host.hear())[-1]
+            size += len(body)
+            for message in unpack(body):
+                if isinstance(message, Serve) and len(message.profiles["press"]["tags"]) == tags:
+                    served |= {form["id"] for form in message.devices}
+        assert size < 500_000, "not 1,000 times the profile"
+
+
+async def test_a_profile_that_no_frame_can_carry_costs_its_own_devices_only(bench, caplog):
+    host, client = await bench.host(), bench.client()
+    bench.server.router.set_catalogue(site(1, 140_000), 0.0)
+    bench.server.flush()
+    assert "press-1 cannot be served: the profile is too long" in caplog.text
+    client.ask(READ)
+    host.say(Done((await host.hear_of(Job)).id, {"values": {"temp": 1}}))
+    assert (await client.reply())["ok"]
+
+
+async def test_500_long_results_of_a_host_reach_their_client(bench):
+    host, client = await bench.host(), bench.client(SNDHWM=0, RCVHWM=0)
+    for number in range(500):
+        client.ask(READ, id=number)
+    jobs = [await host.hear_of(Job) for _ in range(500)]
+    long = {"values": {"temp": ["x" * 100] * 400}}
+    for body, _ in frames([Done(job.id, long) for job in jobs], shortened):
+        host.send(body)
+    assert {(await client.reply())["id"] for _ in range(500)} == set(range(500))

@@ -78,3 +78,17 @@ def test_a_ping_that_waited_to_be_read_prolongs_the_lease_from_when_it_was_sent(
     membership.pinged(Ping(1001.0), 103.0, queued=0)
     assert not membership.lease_has_passed(101.0 + LEASE - 0.1)
     assert membership.lease_has_passed(101.0 + LEASE)
+
+
+def test_a_ping_that_is_early_says_that_our_clock_stood_still_and_the_lease_is_lost():
+    membership = member(now=100.0, broker_now=1000.0)
+    membership.pinged(Ping(1000.5), 100.5, queued=0)
+    assert membership.pinged(Ping(1021.0), 101.0, queued=0) is None  # 20 s passed, of which we know 0.5
+    assert not membership.holds(101.0)
+    assert membership.lease_has_passed(101.0)
+
+
+def test_a_welcome_that_waited_to_be_read_makes_the_next_ping_no_jump():
+    membership = member(now=103.0, broker_now=1000.0)
+    assert membership.pinged(Ping(1003.5), 103.5, queued=0) == Pong(1003.5, 0)
+    assert membership.holds(104.0)

@@ -5,10 +5,13 @@ import time
 
 import pytest
 import zmq
-from plcmq.client.protocol.errors import Code
+from plcmq.client.protocol.bodies import MAX_FRAME_BYTES
+from plcmq.client.protocol.errors import Code, Outcome
 from plcmq.client.protocol.sockets import Receiver, bind_router, bound_endpoint, new_context
+from plcmq.devices.host import process
 from plcmq.devices.host.process import HostRefused, run_host
 from plcmq.devices.host.settings import HostSettings
+from plcmq.devices.protocol import frames
 from plcmq.devices.protocol.messages import (
     Again,
     Bye,
@@ -210,6 +213,32 @@ async def test_many_answers_at_once_come_in_messages_of_bounded_size(broker, sta
     broker.send(*jobs)
     answered = [(await broker.hear(Done)).job for _ in jobs]
     assert answered == [job.id for job in jobs]
+
+
+async def test_a_result_that_no_message_can_carry_is_told_as_executed_and_the_host_goes_on(
+    broker, start, plc, monkeypatch
+):
+    monkeypatch.setattr(frames, "LONGEST", 300)
+    await start()
+    await broker.welcome()
+    broker.serve(plc)
+    plc.unit.holding[:125] = [60_000] * 125
+    job = broker.submit("read_raw", {"table": "holding", "address": 0, "count": 125})
+    error = (await broker.done(job)).error
+    assert (error.code, error.outcome) == (Code.TOO_LARGE, Outcome.EXECUTED)
+    assert (await broker.done(broker.submit())).error is None
+
+
+async def test_a_frame_beyond_the_limit_does_not_end_it_for_good(broker, start, plc, monkeypatch):
+    monkeypatch.setattr(process, "GIVEN_UP", 0.3)
+    await start()
+    await broker.welcome()
+    broker.serve(plc)
+    broker.socket.send_multipart([broker.peer, bytes(MAX_FRAME_BYTES + 1)], zmq.NOBLOCK)
+    gone = broker.peer
+    await broker.hear(Hello, lambda _hello: broker.peer != gone)
+    broker.send(Welcome(60.0, broker.now))
+    assert (await broker.done(broker.submit())).error is None
 
 
 async def test_told_to_end_it_finishes_what_it_has_and_takes_nothing_new(broker, start, plc):

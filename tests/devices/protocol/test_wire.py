@@ -1,6 +1,7 @@
 """Messages between broker and host survive the wire."""
 
 import math
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from plcmq.devices.protocol.messages import (
     DeviceState,
     Done,
     Event,
+    FromHost,
     Hello,
     Job,
     Ping,
@@ -28,6 +30,7 @@ from plcmq.devices.protocol.messages import (
     Release,
     Released,
     Serve,
+    ToHost,
     Welcome,
 )
 from plcmq.devices.protocol.wire import NoHostMessage, pack, unpack
@@ -93,7 +96,10 @@ def refused(*items):
     return str(caught.value)
 
 
-DONE, PING, HELLO, SERVE, STATE, EVENT = 1, 2, 4, 8, 11, 13
+KINDS = [*get_args(ToHost), *get_args(FromHost)]
+DONE, PING, HELLO, SERVE, STATE, EVENT, BYE, LEARNED = map(
+    KINDS.index, (Done, Ping, Hello, Serve, DeviceState, Event, Bye, Learned)
+)
 DEVICE = {"id": 1, "profile": "press"}
 
 
@@ -125,7 +131,7 @@ def test_a_field_of_a_wrong_type_is_named(items, field):
     assert f"{field} is wrong" in refused(*items)
 
 
-@pytest.mark.parametrize("items", [(DONE, 7), (PING,), (PING, 1.0, 2.0), (12, 1)])
+@pytest.mark.parametrize("items", [(DONE, 7), (PING,), (PING, 1.0, 2.0), (BYE, 1)])
 def test_a_message_has_all_its_fields_and_no_more(items):
     assert "fields, not" in refused(*items)
 
@@ -195,5 +201,5 @@ def test_damaged_messages_are_refused(body):
     [["holding", 0, 1], ["memory", 0, 1, False], ["holding", -1, 1, False], ["holding", 65535, 2, False], 1],
 )
 def test_a_hole_that_is_none_is_refused(hole):
-    assert refused(14, 1, "10.0.0.1:502/1", 0, [hole])
+    assert refused(LEARNED, 1, "10.0.0.1:502/1", 0, [hole])
     assert refused(SERVE, {"press": {}}, [DEVICE], [[1, "10.0.0.1:502/1", 0, [hole]]])
