@@ -17,7 +17,11 @@ def entry(number, *, port=502, enabled=True, name=None):
     device = DeviceDefinition(
         number, name or f"press-{number}", f"10.0.0.{number}", "press", port, enabled=enabled
     )
-    return Entry({"id": number, "port": port, "name": device.name, "enabled": enabled}, device, KIND)
+    return Entry(
+        {"id": number, "profile": "press", "port": port, "name": device.name, "enabled": enabled},
+        device,
+        KIND,
+    )
 
 
 def catalogue(*entries):

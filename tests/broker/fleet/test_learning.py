@@ -15,7 +15,9 @@ KNOWN = Learned(1, PLACE, 0, frozenset({Hole(Table.HOLDING, 5, 2)}))
 
 
 def fleet_of(host="10.0.0.1", fleet=None):
-    entry = Entry({"id": 1, "host": host}, DeviceDefinition(1, "press-1", host, "press"), KIND)
+    entry = Entry(
+        {"id": 1, "profile": "press", "host": host}, DeviceDefinition(1, "press-1", host, "press"), KIND
+    )
     fleet = fleet or Fleet()
     fleet.set_catalogue(Catalogue(1, {}, {1: entry}), 0.0)
     return fleet

@@ -28,7 +28,7 @@ class Plant:
             definition = DeviceDefinition(
                 number, f"press-{number}", f"10.0.0.{number}", "press", enabled=number < 4
             )
-            entries[number] = Entry({"id": number}, definition, KIND)
+            entries[number] = Entry({"id": number, "profile": "press"}, definition, KIND)
         by_name = {entry.device.name: entry for entry in entries.values()}
         self.overview = Overview("plcmq", "1", 0.0, 0.0, Limits(), Fleet())
         self.router = Router(self.overview, 1)

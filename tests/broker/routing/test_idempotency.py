@@ -21,7 +21,7 @@ from plcmq.devices.protocol.messages import Done, Hello, Job
 
 TAGS = {"size": Tag("size", Table.HOLDING, 0, Type.UINT16, access=Access.RW)}
 ENTRY = Entry(
-    {"id": 1},
+    {"id": 1, "profile": "press"},
     DeviceDefinition(1, "press", "10.0.0.1", "press"),
     Kind({}, CompiledProfile(Profile("press", TAGS))),
 )

@@ -27,7 +27,7 @@ KIND = Kind({"form": 1}, CompiledProfile(Profile("press", TAGS, {"start": START}
 
 def entry(number, *, enabled=True):
     device = DeviceDefinition(number, f"press-{number}", f"10.0.0.{number}", "press", enabled=enabled)
-    return Entry({"id": number}, device, KIND)
+    return Entry({"id": number, "profile": "press"}, device, KIND)
 
 
 ENTRIES = {1: entry(1), 2: entry(2), 3: entry(3, enabled=False)}
