@@ -23,6 +23,7 @@ from .hub import Publish
 from .plant import page_content
 from .topics import Kind, Topic
 
+UNKNOWN: Final = -1  # the revision before the catalogue has been asked for
 PERIOD: Final = 1.0  # seconds between two questions
 POINTS: Final = 300  # of a tag's line, for a viewer that comes later
 TRACE_ROWS: Final = 200
@@ -106,7 +107,8 @@ class Sources:
                 look.heard(event, time.time())
 
     async def _ask_status(self, device: str | int, look: _Look) -> None:
-        while self._revision() == look.revision:
+        while look.revision in (UNKNOWN, self._revision()):
+            look.revision = self._revision()
             look.told(await self._plc.status(device), time.time())
             await asyncio.sleep(PERIOD)
         raise _CatalogueChanged

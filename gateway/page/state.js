@@ -98,6 +98,7 @@ const began = (state, content) => {
 
 const noted = (state, tags) => {
   for (const [tag, entry] of Object.entries(tags)) {
+    if (entry?.error) gapIn(state.lines[tag]);
     if (!entry || typeof entry.value !== "number" || entry.error) continue;
     seeDecimals(state, tag, entry.value);
     const line = (state.lines[tag] ??= []);
@@ -107,10 +108,12 @@ const noted = (state, tags) => {
 };
 
 const gap = (state) => {
-  for (const line of Object.values(state.lines)) {
-    const last = line[line.length - 1];
-    if (last && last[1] !== null) line.push([last[0] + 0.001, null]);
-  }
+  for (const line of Object.values(state.lines)) gapIn(line);
+};
+
+const gapIn = (line) => {
+  const last = line?.[line.length - 1];
+  if (last && last[1] !== null) line.push([last[0] + 0.001, null]);
 };
 
 const seeDecimals = (state, tag, value) => {

@@ -32,7 +32,7 @@ export const device = (state, live, acts) => {
 
 const hasTrace = (state) => (state.gateway?.broker?.features ?? []).includes("trace");
 
-const hasLine = (state) => Object.values(state.lines).some((line) => line.length > 1);
+const hasLine = (state) => Object.values(state.lines).some((line) => line.length);
 
 const tags = (state, live, acts, name) => {
   const described = state.device?.tags ?? {};
@@ -166,10 +166,12 @@ const failure = (body) => {
   return html`
     <p>${body.detail}</p>
     ${details.retry_after ? html`<p>Try again in ${Math.ceil(details.retry_after)} s.</p>` : nothing}
-    ${details.step ? html`<p>Step: ${shown(details.step)}</p>` : nothing}
+    ${details.step ? html`<p>Step ${stepOf(details.step)}</p>` : nothing}
     ${done ? html`<p>Done: ${done}</p>` : nothing}
     <p class="mono">${[body.code, body.request_id].filter(Boolean).join(" · ")}</p>`;
 };
+
+const stepOf = (step) => (step.kind ? `${step.index} (${step.kind})` : shown(step));
 
 const connection = (content, now) => {
   const status = content?.status;

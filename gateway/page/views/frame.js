@@ -17,7 +17,7 @@ export const frame = (state, live, now, acts, content) => html`
     <div class="live ${live ? "" : "alarm"}" role="status">${live ? html`<i>○</i> ${WORDS.live}` : html`<i>■</i> ${WORDS.notLive}`}</div>
   </header>
   ${state.gateway?.read_only ? html`<p class="watching">${WORDS.watching}</p>` : nothing}
-  ${live ? nothing : html`<div class="banner" role="alert">${state.refused ? WORDS.oldPage : gone(now - (state.lost ?? now))}</div>`}
+  ${live ? nothing : html`<div class="banner" role="alert">${state.refused ? WORDS.oldPage : gone(now - (state.heard > 0 ? state.heard : state.lost ?? now))}</div>`}
   ${away(state, live)}
   <main class=${live ? "" : "faded"} tabindex="-1">${content}</main>
   ${dialog(state, live, acts)}`;

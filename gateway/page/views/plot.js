@@ -1,4 +1,5 @@
 // The trend of a device: uPlot, drawn beside lit because it keeps a canvas of its own.
+// Lines are steps: only changes are told, and between two of them the value stood.
 
 const STROKES = [[], [8, 4], [2, 3], [12, 3, 2, 3]]; // lines are told apart by their dashes, not by colours
 const WINDOW = 300; // seconds
@@ -8,8 +9,10 @@ let plot = null, box = null, drawn = "";
 export const plotted = (state) => {
   if (state.plotted !== null) return state.plotted.filter((tag) => state.lines[tag]?.length);
   const described = state.device?.tags ?? {};
-  const first = Object.keys(state.lines).find((tag) => state.lines[tag].length > 1 && described[tag]?.access === "ro");
-  return first ? [first] : Object.keys(state.lines).slice(0, 1);
+  const names = Object.keys(described).filter((tag) => state.lines[tag]?.length);
+  const measured = names.filter((tag) => described[tag].access === "ro");
+  const first = measured.find((tag) => described[tag].unit) ?? measured[0] ?? names[0];
+  return first === undefined ? [] : [first];
 };
 
 export const drawPlot = (state, live) => {
@@ -56,6 +59,6 @@ const options = (names, width) => {
     width, height: 180, legend: {show: names.length > 1}, cursor: {show: false},
     scales: {x: {time: true}},
     axes: [{...axis, values: (_, times) => times.map((at) => new Date(at * 1000).toLocaleTimeString("en-GB"))}, {...axis, size: 60}],
-    series: [{}, ...names.map((label, index) => ({label, stroke: ink, width: 1.5, dash: STROKES[index], points: {show: false}}))],
+    series: [{}, ...names.map((label, index) => ({label, stroke: ink, width: 1.5, paths: uPlot.paths.stepped({align: 1}), dash: STROKES[index], points: {show: false}}))],
   };
 };
