@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import resource
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,6 +21,7 @@ import orjson
 from ...client.protocol import jsontext
 from ...client.protocol.endpoint import endpoint_of
 from ...client.protocol.sockets import SERVER, ZmqContext, ZmqSocket, bind_router, bound_endpoint, new_context
+from ...devices.host.descriptors import raise_limit
 from ..config import ServeSettings
 from ..fleet.fleet import FENCE, Fleet
 from ..routing.overview import Overview
@@ -36,8 +36,6 @@ from .server import Server
 RELEASE_TIME: Final = 3.0  # seconds that hosts in other processes get to close their sockets
 UNREAD_TIME: Final = 1.0  # seconds that clients get to read their last replies
 FRONT: Final = replace(SERVER, queue=1000)  # messages; what else a client does not read waits in the backlog
-DESCRIPTORS: Final = 65_536  # open files that we ask the system for
-DESCRIPTORS_APART: Final = 200  # of these, what is not a connection
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +74,7 @@ async def serve(
         EndpointInUse, BadEndpoint: it cannot listen where it should.
         RegistryError: the registry cannot be opened or read.
     """
-    max_clients = _raise_descriptor_limit()
+    max_clients = raise_limit()
     jsontext.accelerate(orjson.loads, _dumps)
     async with AsyncExitStack() as stack:
         registry = await stack.enter_async_context(DatabaseThread(Registry(settings.registry)))
@@ -170,14 +168,3 @@ async def _drain(server: Server, drain: float) -> None:
     server.flush()
     await server.wait_for(lambda: not router.fleet.waits_for_release, RELEASE_TIME)
     await server.wait_for(lambda: not server.delivery.backlog.peers, UNREAD_TIME)
-
-
-def _raise_descriptor_limit() -> int:
-    """Asks for as many open files as we may have; returns how many clients they have room for."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    limit = DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
-    return max(1, limit - DESCRIPTORS_APART)

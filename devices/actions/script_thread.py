@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ...client.protocol.errors import PlcmqError
@@ -28,7 +28,33 @@ LEAST: Final = 0.05  # seconds that code has to say what it wants next, also whe
 
 logger = logging.getLogger(__name__)
 
+MOST_LEFT_BEHIND: Final = 4  # runs of one action of a device; with as many, there are no more
+
 Told = Mapping[str, Value] | PlcmqError
+
+
+class LeftBehind:
+    """The threads of one device's actions whose code did not end when its time was up.
+
+    Each keeps a thread and three descriptors until it ends, so that their number must be bounded.
+    """
+
+    def __init__(self) -> None:
+        self._threads: dict[str, list[threading.Thread]] = {}  # by action
+
+    def __len__(self) -> int:
+        return sum(map(self.of, [*self._threads]))
+
+    def of(self, action: str) -> int:
+        """How many runs of an action have not ended yet."""
+        alive = [thread for thread in self._threads.pop(action, ()) if thread.is_alive()]
+        if alive:
+            self._threads[action] = alive
+        return len(alive)
+
+    def add(self, action: str, thread: threading.Thread) -> None:
+        """A run was left behind."""
+        self._threads.setdefault(action, []).append(thread)
 
 
 class ScriptThread:
@@ -38,12 +64,20 @@ class ScriptThread:
         script: the code.
         args: its arguments.
         name: of device and action, for the log and the thread's name.
+        left_behind: called with its thread if that does not end when it is told to.
     """
 
-    def __init__(self, script: Script, args: Mapping[str, Value], name: str) -> None:
+    def __init__(
+        self,
+        script: Script,
+        args: Mapping[str, Value],
+        name: str,
+        left_behind: Callable[[threading.Thread], None] = lambda _thread: None,
+    ) -> None:
         self._script = script
         self._args = args
         self._name = name
+        self._left_behind = left_behind
         self._here = asyncio.get_running_loop()
         self._news = asyncio.Event()  # the code has said something, or the action was interrupted
         self._said: Said | None = None
@@ -79,6 +113,7 @@ class ScriptThread:
         """Nobody listens any more: code that has not ended is cancelled, and otherwise left alone."""
         if self._thread is not None and self._thread.is_alive() and self._code.leave():
             logger.warning("%s: the code has not ended when its time was up; it is left behind", self._name)
+            self._left_behind(self._thread)
 
     def _tell(self, told: Told) -> None:
         if self._code.tell(told):

@@ -13,17 +13,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
 from ..actions.run import ActionRun, Answer, Effect, Failed, Finished, Pause, ReadTags, Resume, WriteTags
-from ..actions.script_thread import ScriptThread
+from ..actions.script_thread import MOST_LEFT_BEHIND, LeftBehind, ScriptThread
 from ..model.devices import DeviceDefinition, Profile
 from ..model.tags import Table
 from ..protocol.messages import Done, Job
-from .errors import fault
+from .errors import fault, runs_left_behind
 from .lock import DeviceLock
 from .reader import Reader
 from .writer import Progress, Writer
@@ -41,6 +42,7 @@ class Tools:
     writer: Writer
     lock: DeviceLock
     clock: Callable[[], float]
+    left_behind: LeftBehind = field(default_factory=LeftBehind)
 
 
 class Command:
@@ -117,9 +119,15 @@ class Command:
             tools.lock.admit(job.token, now)
         if action is None:
             return await self._write()
+        if action.script is not None and (left := tools.left_behind.of(action.name)) >= MOST_LEFT_BEHIND:
+            raise runs_left_behind(tools.device.name, action.name, left)
         self._run = ActionRun(action, args, job.deadline, tools.profile.tags)
         if action.script is not None:
-            self._script = ScriptThread(action.script, args, f"{tools.device.name}.{action.name}")
+            name, left_behind = (
+                f"{tools.device.name}.{action.name}",
+                partial(tools.left_behind.add, action.name),
+            )
+            self._script = ScriptThread(action.script, args, name, left_behind)
         try:
             return await self._perform(self._run)
         finally:

@@ -44,6 +44,12 @@ def busy(device: str, what: str, limit: int) -> PlcmqError:
     return failure(Code.BUSY, message, details={"retry_after": RETRY_AFTER_BUSY, "limit": limit})
 
 
+def runs_left_behind(device: str, action: str, runs: int) -> PlcmqError:
+    """Code of an action blocks: each run of it costs a thread for as long as it does."""
+    message = f"{device}: {runs} earlier runs of `{action}` have not ended; its code waits for something"
+    return failure(Code.BUSY, message, details={"retry_after": RETRY_AFTER_BUSY, "left_behind": runs})
+
+
 def expired(device: str) -> PlcmqError:
     """The caller's time was up before the request reached the device."""
     return failure(Code.EXPIRED, f"{device}: the request's time was up before it reached the device")

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...client.protocol.errors import PlcmqError
+from ..actions.script_thread import LeftBehind
 from ..channel.channel import Channel
 from ..channel.line import DeviceLine
 from ..interface.requests import CompiledProfile
@@ -68,7 +69,8 @@ class Worker:
         if profile.profile.on_connect:
             line.prepare = self._prepare
         writer = Writer(device, profile, line, self._reader, clock)
-        tools = Tools(device, profile.profile, self._reader, writer, lock, clock)
+        self._left_behind = LeftBehind()
+        tools = Tools(device, profile.profile, self._reader, writer, lock, clock, self._left_behind)
         self._heartbeats = Heartbeats(device, profile.profile, writer, clock)
         self._commander = Commander(tools, self._finish)
         self._watcher = Watcher(device, self._reader.submit, self._finish, send, clock)
@@ -164,6 +166,7 @@ class Worker:
             "lock": None if left is None else {"left": round(left, 3)},
             "queue": {"reads": self._reader.depth + self._raw.depth, "commands": self._commander.depth},
             "requests": {"finished": self._finished, "failed": self._failed},
+            **({"left_behind": runs} if (runs := len(self._left_behind)) else {}),
             **({"heartbeats": beats} if (beats := self._heartbeats.status()) else {}),
         }
 
@@ -181,7 +184,7 @@ class Worker:
         profile = replace(self._profile.profile, actions={action.name: action})
         writer = Writer(self.device, self._profile, self._line, self._reader, self._clock)
         lock, now = DeviceLock(self.device.name), self._clock()
-        tools = Tools(self.device, profile, self._reader, writer, lock, self._clock)
+        tools = Tools(self.device, profile, self._reader, writer, lock, self._clock, self._left_behind)
         job = Job(0, self.device.id, action.name, {}, now + action.patience)
         error = (await Command(job, now, tools).carry_out()).error
         return "" if error is None else error.message

@@ -175,10 +175,17 @@ def host(
 
 
 def _host(settings: HostSettings) -> None:
+    from ....devices.host.descriptors import raise_limit
     from ....devices.host.process import HostRefused, run_host
 
     log_to_stderr(settings.log_level, settings.log_format)
-    log.info("host %s looks for the broker at %s", settings.name, settings.broker)
+    room = raise_limit()
+    log.info(
+        "host %s looks for the broker at %s; its limit of open files has room for %d endpoints",
+        settings.name,
+        settings.broker,
+        room,
+    )
 
     async def run(stop: asyncio.Event) -> None:
         await run_host(settings, ready=lambda endpoint: log.info("serving for %s", endpoint), stop=stop)

@@ -12,7 +12,7 @@ import pytest
 from plcmq.client.protocol.bodies import Codec, decode, encode
 from plcmq.client.protocol.errors import Code, Outcome, failure
 from plcmq.devices.actions.effects import NextStep, Raised, StillRunning
-from plcmq.devices.actions.script_thread import ScriptThread
+from plcmq.devices.actions.script_thread import MOST_LEFT_BEHIND, ScriptThread
 from plcmq.devices.model.actions import Read
 from plcmq.devices.protocol.messages import CANCEL
 from plcmq.devices.python.device import Device, Tag, action
@@ -197,6 +197,21 @@ async def test_code_that_blocks_for_ever_is_left_behind(press):
     error = await press.error(press.submit("blocks", timeout=0.2))
     assert (error.code, error.outcome) == (Code.ACTION_FAILED, Outcome.EXECUTED)
     assert await press.result(press.submit("go")) == {"a": 7}
+
+
+async def test_while_four_earlier_runs_have_not_ended_the_action_is_refused_and_others_are_not(press):
+    for _ in range(MOST_LEFT_BEHIND):
+        assert (await press.error(press.submit("blocks", timeout=0.1))).code == Code.ACTION_FAILED
+    error = await press.error(press.submit("blocks"))
+    assert (error.code, error.outcome) == (Code.BUSY, Outcome.NOT_EXECUTED)
+    assert "4 earlier runs of `blocks` have not ended" in error.message
+    assert (await press.result(press.submit("status")))["left_behind"] == MOST_LEFT_BEHIND
+    assert await press.result(press.submit("go")) == {"a": 7}
+    Press.gate.set()
+    for thread in [thread for thread in threading.enumerate() if thread.name.startswith("action ")]:
+        await asyncio.to_thread(thread.join, 5)
+    assert await press.result(press.submit("blocks")) == {"a": 1}
+    assert "left_behind" not in await press.result(press.submit("status"))
 
 
 async def test_a_cancelled_action_cleans_up_wherever_its_code_is(press):
