@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -44,6 +45,12 @@ def install(folder, requirement):
     python = folder / "bin" / "python"
     run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", requirement)
     return folder / "bin"
+
+
+def test_the_wheel_has_the_page_with_all_that_it_loads(wheel):
+    folder = ROOT / "gateway" / "page"
+    wanted = {f"plcmq/gateway/page/{path.relative_to(folder)}" for path in folder.rglob("*.*")}
+    assert wanted - set(ZipFile(wheel).namelist()) == set()
 
 
 @pytest.mark.timeout(300)

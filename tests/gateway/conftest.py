@@ -111,7 +111,8 @@ def start_gateway(fake_broker: Any) -> Iterator[Callable[..., Running]]:
 
     def start(**settings: Any) -> Running:
         broker = settings.pop("broker", fake_broker.endpoint)
-        started.append(Running(GatewaySettings(bind="127.0.0.1:0", broker=broker, **settings)))
+        settings = {"bind": "127.0.0.1:0"} | settings
+        started.append(Running(GatewaySettings(broker=broker, **settings)))
         return started[-1]
 
     yield start
