@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.codec import value_schema
 from ..model.devices import DeviceDefinition, Profile
+from ..model.schema import value_schema
 from ..model.tags import Tag
 from .requests import BUILT_IN, CompiledProfile
 

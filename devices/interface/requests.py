@@ -8,7 +8,7 @@ against their JSON Schemas. Built-in names win over a profile's.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ...client.protocol.errors import Code, PlcmqError, failure
@@ -17,7 +17,7 @@ from ..modbus.limits import ADDRESSES, MAX_REGISTER, most_read, most_written
 from ..model.codec import TagCodec, codecs
 from ..model.devices import Profile
 from ..model.tags import Access, Table
-from ..planning.reads import Want
+from ..planning.reads import Want, fences_around
 from .arguments import Arguments
 
 Args = dict[str, Any]
@@ -42,10 +42,34 @@ class CompiledProfile:
         self.profile = profile
         self.codecs: Mapping[str, TagCodec] = codecs(profile)
         self.wants: Mapping[str, Want] = {
-            name: Want(name, codec.tag.table, codec.tag.address, codec.width)
+            name: Want(name, codec.tag.table, codec.tag.address, codec.width, codec.tag.alone)
             for name, codec in self.codecs.items()
         }
+        self.exponents: Mapping[str, str] = {
+            name: codec.tag.scale_exponent
+            for name, codec in self.codecs.items()
+            if codec.tag.scale_exponent is not None
+        }
+        self.joint_wants: Mapping[str, Want] = dict(self._joint_wants())
+        self.fences = fences_around(self.wants.values())
         self.arguments = {name: Arguments(action) for name, action in profile.actions.items()}
+
+    def _joint_wants(self) -> Iterator[tuple[str, Want]]:
+        """Each value whose exponent is in another register, as one that reaches over both."""
+        for name, other in self.exponents.items():
+            mine, exponent = self.wants[name], self.wants.get(other)
+            if exponent is None or exponent.table is not mine.table or mine.alone or exponent.alone:
+                continue
+            start = min(mine.address, exponent.address)
+            end = max(mine.address + mine.width, exponent.address + exponent.width)
+            yield name, Want(name, mine.table, start, end - start)
+
+    def with_exponents(self, names: Iterable[str]) -> set[str]:
+        """The tags that must be read for these."""
+        wanted = set(names)
+        if self.exponents:
+            wanted |= {self.exponents[name] for name in wanted & self.exponents.keys()}
+        return wanted
 
     @property
     def action_names(self) -> list[str]:
@@ -87,8 +111,11 @@ def _tags(profile: CompiledProfile, rqargs: Args) -> list[str]:
     for index, name in enumerate(names):
         if not isinstance(name, str):
             raise bad_args(f"tags.{index}", "must be a tag's name")
-        if name not in profile.codecs:
+        codec = profile.codecs.get(name)
+        if codec is None:
             raise _unknown_tag(profile, name)
+        if codec.tag.access is Access.WO:
+            raise bad_args(f"tags.{index}", f"{name} is only written (its `access` is `wo`)")
     return names
 
 
@@ -111,12 +138,9 @@ def check_writable(codec: TagCodec, value: Any) -> None:
     Raises:
         PlcmqError: `bad_args` with `details.path`.
     """
-    if codec.tag.access is not Access.RW:
+    if not codec.tag.access.is_writable:
         raise bad_args(f"values.{codec.tag.name}", "is read-only (its `access` is `ro`)")
-    if codec.tag.bit is None:
-        codec.encode(value)
-    else:
-        codec.masks(value)
+    codec.check(value)
 
 
 def _fit_watch(profile: CompiledProfile, rqargs: Args) -> Args:

@@ -20,57 +20,24 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from .numbers import (
+    FORMATS,
+    WORDS,
+    byte_places,
+    decimal,
+    placed,
+    reader_of,
+    reordered,
+    to_bcd,
+    writer_of,
+)
 from .tags import Order, Scalar, Tag, Type
+from .texts import text_layout
 
 Unpack = Callable[[bytes, int], Scalar]
-
-WORDS: Final = {
-    Type.BOOL: 1,
-    Type.INT16: 1,
-    Type.UINT16: 1,
-    Type.INT32: 2,
-    Type.UINT32: 2,
-    Type.INT64: 4,
-    Type.UINT64: 4,
-    Type.FLOAT32: 2,
-    Type.FLOAT64: 4,
-    Type.BCD16: 1,
-    Type.BCD32: 2,
-}
-"""Registers of one number."""
-
-RANGES: Final = {
-    Type.INT16: (-(2**15), 2**15 - 1),
-    Type.UINT16: (0, 2**16 - 1),
-    Type.INT32: (-(2**31), 2**31 - 1),
-    Type.UINT32: (0, 2**32 - 1),
-    Type.INT64: (-(2**63), 2**63 - 1),
-    Type.UINT64: (0, 2**64 - 1),
-    Type.BCD16: (0, 9_999),
-    Type.BCD32: (0, 99_999_999),
-}
-"""Lowest and highest raw value of each type that holds whole numbers."""
-
-_FORMATS: Final = {
-    Type.BOOL: "H",
-    Type.INT16: "h",
-    Type.UINT16: "H",
-    Type.INT32: "i",
-    Type.UINT32: "I",
-    Type.INT64: "q",
-    Type.UINT64: "Q",
-    Type.FLOAT32: "f",
-    Type.FLOAT64: "d",
-    Type.BCD16: "H",
-    Type.BCD32: "I",
-}
-
-
-class UndecodableValue(ValueError):
-    """The device holds bits that are no value of the tag's type, such as the digit 0xA in a BCD number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +56,10 @@ class Layout:
     width: int  # registers, or bits of a bit table, of the whole tag
     unpack: Callable[[bytes, int], Scalar | list[Scalar]]  # reply data, position in registers or bits
     pack: Callable[[Sequence[Scalar]], bytes]  # one raw value for each element
-    mask: int = 0  # of a bit in a register: the bit, as it lies on the wire
+    mask: int = 0  # of a part of a register: its bits, as they lie on the wire
     plain: Plain | None = None  # if `struct` alone makes the raw value
+    place: Callable[[Scalar], int] | None = None  # of a part of a register: a raw value in these bits
+    keep: int = 0  # bits of the first register that a write leaves as they are
 
 
 def layout_of(tag: Tag) -> Layout:
@@ -105,6 +74,12 @@ def layout_of(tag: Tag) -> Layout:
         return _register_bit(tag)
     if tag.type is Type.STRING:
         return _text(tag)
+    if tag.type in (Type.INT8, Type.UINT8):
+        return _part(tag, 8 if tag.byte == "high" else 0, 8, tag.type is Type.INT8)
+    if tag.bits is not None:
+        return _part(tag, tag.bits[0], tag.bits[1] - tag.bits[0] + 1, signed=False)
+    if tag.type not in FORMATS or (tag.order and _orders(tag) is None):
+        return _odd_numbers(tag)
     return _numbers(tag)
 
 
@@ -116,27 +91,14 @@ def swap_bytes(data: bytes) -> bytes:
     return bytes(swapped)
 
 
-def from_bcd(digits: int) -> int:
-    """The number that packed decimal digits stand for: 0x1234 is 1234.
-
-    Raises:
-        ValueError: one of the digits is above 9.
-    """
-    return int(f"{digits:x}")
-
-
-def to_bcd(number: int) -> int:
-    """Packed decimal digits: 1234 is 0x1234."""
-    return int(str(number), 16)
-
-
 def _numbers(tag: Tag) -> Layout:
     words = WORDS[tag.type]
     count = 1 if tag.count is None else tag.count
-    order = tag.word_order if words > 1 else tag.byte_order
-    sign, letter = ">" if order is Order.BIG else "<", _FORMATS[tag.type]
+    word_order, byte_order = _orders(tag) or (tag.word_order, tag.byte_order)
+    order = word_order if words > 1 else byte_order
+    sign, letter = ">" if order is Order.BIG else "<", FORMATS[tag.type]
     form = struct.Struct(f"{sign}{count}{letter}")
-    swap = words > 1 and tag.word_order is not tag.byte_order
+    swap = words > 1 and word_order is not byte_order
     convert, revert = _conversions(tag)
 
     def pack(raws: Sequence[Scalar]) -> bytes:
@@ -146,6 +108,16 @@ def _numbers(tag: Tag) -> Layout:
     unpack = _unpack_numbers(form, swap, convert, tag.count is None)
     plain = Plain(sign, letter, swap) if tag.count is None and convert is None else None
     return Layout(words * count, unpack, pack, plain=plain)
+
+
+def _orders(tag: Tag) -> tuple[Order, Order] | None:
+    """The two orders that the letters of `order` stand for; None if they stand for another one."""
+    for word_order in Order:
+        for byte_order in Order:
+            usual = replace(tag, order="", word_order=word_order, byte_order=byte_order)
+            if tag.order and byte_places(usual) == byte_places(tag):
+                return word_order, byte_order
+    return None
 
 
 def _unpack_numbers(
@@ -181,36 +153,59 @@ def _conversions(tag: Tag) -> tuple[Callable[[int], Scalar] | None, Callable[...
         return bool, int
     if tag.type not in (Type.BCD16, Type.BCD32):
         return None, None
+    return (lambda digits: decimal(tag.name, digits)), to_bcd
 
-    def decimal(digits: int) -> int:
-        try:
-            return from_bcd(digits)
-        except ValueError as error:
-            why = f"{tag.name}: the device holds 0x{digits:X}, which is no BCD number (digits 0 to 9)"
-            raise UndecodableValue(why) from error
 
-    return decimal, to_bcd
+def _odd_numbers(tag: Tag) -> Layout:
+    """Numbers byte by byte: what `struct` has no format or no order for."""
+    words, places = WORDS[tag.type], byte_places(tag)
+    read, write = reader_of(tag), writer_of(tag.type)
+    size = 2 * words
+
+    def unpack(data: bytes, position: int) -> Scalar:
+        return read(reordered(data[2 * position : 2 * position + size], places))
+
+    def pack(raws: Sequence[Scalar]) -> bytes:
+        return b"".join(placed(write(raw), places) for raw in raws)
+
+    count = 1 if tag.count is None else tag.count
+    return Layout(words * count, _repeated(unpack, words, tag.count), pack)
+
+
+def _part(tag: Tag, low: int, size: int, signed: bool) -> Layout:
+    """A number in some bits of a number; one that lies in a single register can be written."""
+    if tag.count is not None:
+        raise ValueError(f"{tag.name}: a part of a register goes without `count`")
+    words, places = WORDS[tag.type], byte_places(tag)
+    width, most = 2 * words, (1 << size) - 1
+
+    def unpack(data: bytes, position: int) -> int:
+        whole = int.from_bytes(reordered(data[2 * position : 2 * position + width], places))
+        raw = whole >> low & most
+        return raw - (most + 1) if signed and raw > most >> 1 else raw
+
+    def place(raw: Scalar) -> int:
+        in_place = (int(raw) & most) << low
+        return int.from_bytes(placed(in_place.to_bytes(width), places))
+
+    mask = int.from_bytes(placed((most << low).to_bytes(width), places)) if words == 1 else 0
+    return Layout(words, unpack, _pack_no_bit, mask, place=place if words == 1 else None)
 
 
 def _text(tag: Tag) -> Layout:
-    if tag.length < 1:
-        raise ValueError(f"{tag.name}: a string needs a length of at least 1 byte")
-    length, size = tag.length, tag.length + tag.length % 2
-    count = 1 if tag.count is None else tag.count
-    swap = tag.byte_order is Order.LITTLE
+    text = text_layout(tag)
+    size, count = text.size, 1 if tag.count is None else tag.count
 
     def unpack(data: bytes, position: int) -> str:
-        start = 2 * position
-        raw = data[start : start + size]
-        if swap:
-            raw = swap_bytes(raw)
-        return raw[:length].partition(b"\0")[0].decode(errors="replace")
+        return text.read(data[2 * position : 2 * position + size])
 
     def pack(texts: Sequence[Scalar]) -> bytes:
-        data = b"".join(str(text).encode().ljust(size, b"\0") for text in texts)
-        return swap_bytes(data) if swap else data
+        return b"".join(text.write(str(one)) for one in texts)
 
-    return Layout(count * size // 2, _repeated(unpack, size // 2, tag.count), pack)
+    keep = 0xFF00 if tag.header else 0
+    if keep and tag.byte_order is Order.LITTLE:
+        keep = 0x00FF
+    return Layout(count * size // 2, _repeated(unpack, size // 2, tag.count), pack, keep=keep)
 
 
 def _bits(tag: Tag) -> Layout:
@@ -250,11 +245,11 @@ def _register_bit(tag: Tag) -> Layout:
     def unpack(data: bytes, position: int) -> bool:
         return data[2 * position + byte] & mask != 0
 
-    return Layout(1, unpack, _pack_no_bit, 1 << bit)
+    return Layout(1, unpack, _pack_no_bit, 1 << bit, place=lambda raw: 1 << bit if raw else 0)
 
 
 def _pack_no_bit(_raws: Sequence[Scalar]) -> bytes:
-    raise ValueError("a bit in a register cannot be written alone: use `masks`")
+    raise ValueError("a part of a register cannot be written alone: use `masks`")
 
 
 def _repeated(unpack: Unpack, width: int, count: int | None) -> Callable[[bytes, int], Scalar | list[Scalar]]:

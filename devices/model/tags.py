@@ -8,7 +8,7 @@ from enum import StrEnum
 
 Scalar = bool | int | float | str
 Value = Scalar | list[Scalar] | None
-"""What a tag's value is: a scalar, a list for an array tag, `None` for a float that is not a number."""
+"""What a tag's value is: a scalar, a list for an array or for flags, `None` where there is none."""
 
 
 class Table(StrEnum):
@@ -34,10 +34,16 @@ class Type(StrEnum):
     """The type of a tag's value."""
 
     BOOL = "bool"
+    INT8 = "int8"  # one byte of a register
+    UINT8 = "uint8"
     INT16 = "int16"
     UINT16 = "uint16"
+    INT24 = "int24"  # the low 24 bits of two registers
+    UINT24 = "uint24"
     INT32 = "int32"
     UINT32 = "uint32"
+    INT48 = "int48"
+    UINT48 = "uint48"
     INT64 = "int64"
     UINT64 = "uint64"
     FLOAT32 = "float32"
@@ -45,6 +51,11 @@ class Type(StrEnum):
     STRING = "string"
     BCD16 = "bcd16"
     BCD32 = "bcd32"
+    SM16 = "sm16"  # sign and magnitude
+    SM32 = "sm32"
+    MOD10K32 = "mod10k32"  # 0 to 9999 in each register
+    MOD10K48 = "mod10k48"
+    MOD10K64 = "mod10k64"
 
 
 class Order(StrEnum):
@@ -55,10 +66,16 @@ class Order(StrEnum):
 
 
 class Access(StrEnum):
-    """Whether a tag may be written."""
+    """Whether a tag may be read and written."""
 
     RO = "ro"
     RW = "rw"
+    WO = "wo"
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether it may be written."""
+        return self is not Access.RO
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +109,20 @@ class Tag:
     verify: Verify | None = None
     description: str = ""
     urgent: bool = False  # writes of it go in between the polls and pauses of a running action
+    order: str = ""  # bytes as they come on the wire, A the highest; replaces the two orders where given
+    byte: str = ""  # of an int8 or uint8: "high" or "low" in its register
+    bits: tuple[int, int] | None = None  # an unsigned number in these bits, from and to; 0 is the lowest
+    flags: Mapping[int, str] | None = None  # name by bit: the value is a list of those that are set
+    no_value: frozenset[int] = frozenset()  # raw numbers that mean "there is none"
+    scale_exponent: str | None = None  # another tag: value = raw * 10 ** other
+    precision: int | None = None  # decimals that what is read is rounded to
+    strict: bool = False  # whether only the names and numbers of the enum are values
+    pad: str = "\0"  # what fills a string up, and is cut off when it is read
+    encoding: str = "utf-8"  # of a string
+    chars: str = ""  # "low" or "high": one character a register
+    header: str = ""  # "s7": maximal and current length in the first two bytes
+    write_function: int | None = None  # the function code that writes it
+    alone: bool = False  # whether it is read by a request of its own, and no other reads over it
 
     @property
     def is_scaled(self) -> bool:

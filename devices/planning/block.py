@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from ..modbus.pdu import Transaction, read
 from ..model.codec import Convert, TagCodec
-from ..model.layout import UndecodableValue, swap_bytes
+from ..model.layout import swap_bytes
+from ..model.numbers import UndecodableValue
 from ..model.tags import Scalar, Value
 from .reads import Span
 
@@ -74,7 +75,8 @@ class Block:
     def _settle(self, codecs: Mapping[str, TagCodec]) -> None:
         places: dict[tuple[str, bool], list[tuple[int, str, TagCodec]]] = {}
         for want in self.span.wants:
-            codec, position = codecs[want.name], want.address - self.span.address
+            codec = codecs[want.name]
+            position = codec.tag.address - self.span.address  # the want may be wider than the value
             plain = codec.plain
             if plain is None:
                 self._singles.append((want.name, codec, position))

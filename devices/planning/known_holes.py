@@ -86,6 +86,10 @@ class KnownHoles:
             self._doubts[hole] = _Doubt(now + pause, pause)
         return frozenset(new)
 
+    def forbids(self, want: Want) -> bool:
+        """Whether a value lies over a hole."""
+        return any(_forbids(hole, want) for hole in self._doubts)
+
     def ask_at(self, want: Want) -> float:
         """From when on a value is asked again that lies over holes; 0 if it lies over none."""
         return max((doubt.at for hole, doubt in self._doubts.items() if _forbids(hole, want)), default=0.0)

@@ -38,6 +38,7 @@ class Want:
     table: Table
     address: int
     width: int  # registers, or bits
+    alone: bool = False  # whether its own request reads nothing else
 
 
 @dataclass(slots=True)
@@ -87,6 +88,10 @@ def plan_reads(
         why.
     """
     tables: dict[Table, list[Want]] = {}
+    wants = list(wants)
+    alone = [want for want in wants if want.alone]
+    if alone:
+        wants = [want for want in wants if not want.alone]
     for want in wants:
         of_table = tables.get(want.table)
         if of_table is None:
@@ -99,7 +104,22 @@ def plan_reads(
         limit, gap = (max_coils, max_gap * _BITS_PER_REGISTER) if table.is_bits else (max_registers, max_gap)
         blocks = _Blocks(tables[table], limit, fences.get((table, False)))
         spans += blocks.spans(table, blocks.cuts(limit, gap, fences.get((table, True))))
+    for want in alone:
+        limit = max_coils if want.table.is_bits else max_registers
+        fence = fences.get((want.table, False))
+        if want.width <= limit and not (fence and fence.inside(want.address, want.address + want.width)):
+            spans.append(Span(want.table, want.address, want.width, (want,)))
     return spans
+
+
+def fences_around(wants: Iterable[Want]) -> list[Hole]:
+    """What keeps other requests from reading over any register of values that are read alone."""
+    return [
+        Hole(want.table, address, 1, gap=True)
+        for want in wants
+        if want.alone
+        for address in range(want.address, want.address + want.width)
+    ]
 
 
 def unreadable(

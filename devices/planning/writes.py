@@ -18,6 +18,7 @@ class WriteItem:
     table: Table
     address: int
     data: bytes
+    function: int | None = None  # the function code that must write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class WriteSpan:
     address: int
     data: bytes
     names: tuple[str, ...]
+    function: int | None = None
 
 
 def plan_writes(
@@ -54,11 +56,11 @@ def plan_writes(
             message = f"{item.name}: has {width} registers or coils; the device takes {limit} in one write"
             raise failure(Code.BAD_ARGS, message, details={"path": f"rqargs.values.{item.name}"})
         last = spans[-1] if spans else None
-        if last is not None and last.table is item.table:
+        if last is not None and last.table is item.table and last.function == item.function:
             count = len(last.data) // size
             if last.address + count == item.address and count + width <= limit:
                 names = (*last.names, item.name)
-                spans[-1] = WriteSpan(last.table, last.address, last.data + item.data, names)
+                spans[-1] = WriteSpan(last.table, last.address, last.data + item.data, names, last.function)
                 continue
-        spans.append(WriteSpan(item.table, item.address, item.data, (item.name,)))
+        spans.append(WriteSpan(item.table, item.address, item.data, (item.name,), item.function))
     return spans

@@ -67,6 +67,20 @@ class Tag:
     enum: Mapping[int, str] | None = None
     verify: bool | Mapping[str, object] | None = None
     urgent: bool = False
+    order: str | None = None
+    byte: str | None = None
+    bits: Sequence[int] | None = None
+    flags: Mapping[int, str] | None = None
+    no_value: str | Sequence[int] | None = None
+    scale_exponent: str | None = None
+    precision: int | None = None
+    strict: bool = False
+    pad: str | None = None
+    encoding: str | None = None
+    chars: str | None = None
+    header: str | None = None
+    write_function: int | None = None
+    alone: bool = False
     description: str = ""
     name: str = ""
 
@@ -79,9 +93,7 @@ class Tag:
         needed = ("address", "type")
         defaults = {field.name: field.default for field in fields(self)}
         return {
-            name: dict(value) if isinstance(value, Mapping) else value
-            for name, value in given.items()
-            if name in needed or value != defaults[name]
+            name: _copied(value) for name, value in given.items() if name in needed or value != defaults[name]
         }
 
 
@@ -160,6 +172,7 @@ class Device:
     Class attributes:
         word_order: of the 16-bit words in longer values, "big" (ABCD) or "little" (CDAB).
         byte_order: of the bytes in each word, "big" or "little".
+        address_base: what the numbers after `table:` count from, 0 or 1.
         on_connect: steps after each new connection, and
         heartbeat: tags that are written over and over; both as a site file has them.
 
@@ -170,6 +183,7 @@ class Device:
 
     word_order = "big"
     byte_order = "big"
+    address_base = 0
     on_connect: ClassVar[Sequence[Mapping[str, Any]]] = ()
     heartbeat: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
@@ -325,6 +339,13 @@ class Change:
 
     async def _wait(self) -> None:
         await self._perform(self._step)
+
+
+def _copied(value: object) -> object:
+    """A definition's value as plain data."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple | list) else value
 
 
 def _plain(value: object) -> model.Value:

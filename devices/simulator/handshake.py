@@ -14,7 +14,7 @@ from typing import Final
 
 from ..model.actions import Action, ArgRef, Check, ExpectChange, Operand, Pulse, Read, Step, Wait, Write
 from ..model.devices import Profile
-from ..model.layout import RANGES
+from ..model.numbers import RANGES
 from ..model.tags import Access, Tag, Type, Value
 
 ERROR_WORDS = frozenset({"fault", "error", "alarm", "failed", "failure", "emergency", "estop", "aborted"})

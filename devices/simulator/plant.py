@@ -19,7 +19,7 @@ from ...client.protocol.errors import PlcmqError
 from ..model.codec import TagCodec, UndecodableValue, codecs
 from ..model.comparison import matches
 from ..model.devices import Profile
-from ..model.layout import RANGES
+from ..model.numbers import RANGES
 from ..model.tags import Tag, Type, Value
 from .handshake import AnyValue, Copy, Handshake, HandshakeStage, at_rest, handshakes
 from .living import Life, lives
@@ -150,9 +150,10 @@ class Plant:
         start = max(0, codec.tag.address - change.address) * step
         stop = max(0, codec.tag.address + codec.width - change.address) * step
         before, after = change.before[start:stop], change.after[start:stop]
-        if codec.tag.bit is None:
+        if not codec.is_part:
             return before != after
-        return bool((int.from_bytes(before) ^ int.from_bytes(after)) >> codec.tag.bit & 1)
+        changed = int.from_bytes(before) ^ int.from_bytes(after)
+        return bool(changed & codec.masks(True)[1])
 
     def _start(self, handshake: Handshake, now: float) -> None:
         for play in [play for play in self._plays if play.handshake is handshake]:
@@ -228,7 +229,7 @@ class Plant:
     def _put(self, name: str, value: Value) -> None:
         codec = self._codecs[name]
         tag = codec.tag
-        if tag.bit is not None:
+        if codec.is_part:
             current = int.from_bytes(self.unit.load(tag.table, tag.address, 1))
             keep, put = codec.masks(value)
             self.unit.store(tag.table, tag.address, (current & keep | put & ~keep).to_bytes(2))

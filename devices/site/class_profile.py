@@ -18,8 +18,9 @@ from ..model.tags import Value
 from ..python.device import Device, Tag, is_action, options_of
 from ..python.signature import BadSignature, argument_schemas, converters, summary
 from .definitions.declared import declared_profile
+from .definitions.expand import rebased
 from .definitions.problems import Path, Problem, SiteError
-from .forms.schema import canonical
+from .forms.base import canonical
 from .forms.structure import ActionParts, ProfileParts, read_forms
 from .rules.profile import check_profile
 
@@ -77,7 +78,8 @@ class _ClassReader:
         for name, tag in _attributes(self._device, Tag):
             self._refuse_hidden(name, "tags")
             tags[name] = tag.form()
-        return {
+        form = {
+            "address_base": self._device.address_base,
             "description": next((summary(doc) for doc in docs if doc), ""),
             "word_order": self._device.word_order,
             "byte_order": self._device.byte_order,
@@ -85,6 +87,7 @@ class _ClassReader:
             "heartbeat": list(self._device.heartbeat),
             "tags": tags,
         }
+        return rebased(form)
 
     def _parts(self, form: Mapping[str, Any]) -> ProfileParts:
         name = self._device.__name__

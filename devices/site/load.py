@@ -11,8 +11,10 @@ from pathlib import Path as FilePath
 
 from .definitions.content import SiteContent
 from .definitions.document import MAX_BYTES, Document, parse_document
+from .definitions.expand import expanded
 from .definitions.problems import Problem, SiteError
-from .forms.schema import SiteForm, canonical
+from .forms.base import canonical
+from .forms.schema import SiteForm
 from .forms.structure import read_forms
 from .whole import check_site
 
@@ -52,10 +54,12 @@ def parse_site(text: str, file: str = "") -> SiteContent:
         SiteError: it is not valid; with file, line and path of every problem.
     """
     document = parse_document(text, file)
-    problems = [*document.problems, *_located(_problems_of(document.content), document, file)]
+    content, found = expanded(document.content)
+    found += _problems_of(content)
+    problems = [*document.problems, *_located(found, document, file)]
     if problems:
         raise SiteError(sorted(problems, key=lambda problem: problem.line or 0))
-    return _content_of(document.content)
+    return _content_of(content)
 
 
 def _problems_of(content: object) -> list[Problem]:

@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable, Iterator
 from ..model.codec import TagCodec
 from ..model.codec import codecs as codecs_of
 from ..model.devices import LinkSettings
-from ..model.tags import Access, Tag
+from ..model.tags import Tag
 from .compile import compile_device
 from .definitions.problems import Path, Problem, SiteError, path_text, suggestion
-from .forms.schema import DeviceForm, canonical
+from .forms.base import canonical
+from .forms.schema import DeviceForm
 from .forms.structure import SiteParts
 from .python_class import entry_points_of_profiles, python_form, resolve_python
 from .rules.profile import check_profile
@@ -90,5 +91,5 @@ def _check_limits(
 def _limits_on(tag: Tag) -> Iterator[str]:
     kind = "coils" if tag.table.is_bits else "registers"
     yield f"max_{kind}"
-    if tag.access is Access.RW:
+    if tag.access.is_writable:
         yield f"max_write_{kind}"

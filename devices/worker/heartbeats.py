@@ -16,7 +16,7 @@ from typing import Any, Final
 from ...client.protocol.errors import PlcmqError
 from ..model.actions import Heartbeat
 from ..model.devices import DeviceDefinition, Profile
-from ..model.layout import RANGES
+from ..model.numbers import RANGES
 from ..model.tags import Scalar, Tag
 from .writer import Writer
 

@@ -75,8 +75,15 @@ class ReadPlans:
         if plan is None:
             if len(self._plans) >= PLAN_CACHE:
                 self._plans.clear()
-            plan = self._plans[tags] = self._new_plan([self._profile.wants[name] for name in tags])
+            plan = self._plans[tags] = self._new_plan([self._want(name) for name in tags])
         return plan
+
+    def _want(self, name: str) -> Want:
+        """What to read for a tag: with its exponent in one request wherever the limits allow."""
+        joint = self._profile.joint_wants.get(name)
+        if joint is not None and not self._is_too_wide(joint) and not self.holes.forbids(joint):
+            return joint
+        return self._profile.wants[name]
 
     def load(self, holes: Iterable[Hole], now: float) -> None:
         """Makes these holes the ones that are known, and no others."""
@@ -137,7 +144,7 @@ class ReadPlans:
             self._learn(frozenset(), gone)
 
     def _new_plan(self, wants: list[Want]) -> ReadPlan:
-        link, holes = self._device.link, list(self.holes)
+        link, holes = self._device.link, [*self.holes, *self._profile.fences]
         limits = {"max_registers": link.max_registers, "max_coils": link.max_coils}
         forbidden = [want for want in wants if _function(want) not in link.functions]
         if forbidden:

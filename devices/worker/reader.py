@@ -61,6 +61,7 @@ class Reader:
         self.plans = ReadPlans(device, profile, holes, learn, clock())
         self._hunter = Hunter(self.plans, clock)
         self._device = device
+        self._profile = profile
         self._channel = channel
         self._connects = channel.connection  # connections so far, as of the last round
         self._finish = finish
@@ -83,7 +84,7 @@ class Reader:
     def submit(self, job: Job) -> None:
         """Takes a read; it ends through `finish`."""
         now = self._clock()
-        read_job = ReadJob(job, now, set(job.args["tags"]))
+        read_job = self._job(job, job.args["tags"], now)
         max_age = job.args["max_age"]
         if max_age > 0:
             self.latest.serve(read_job, max_age, now)
@@ -106,7 +107,7 @@ class Reader:
             PlcmqError: a tag could not be read, or not in time.
         """
         now = self._clock()
-        read_job = ReadJob(Job(0, self._device.id, "read", {}, deadline), now, set(tags))
+        read_job = self._job(Job(0, self._device.id, "read", {}, deadline), tags, now)
         round_ = Round([read_job])
         try:
             async with asyncio.timeout(deadline - now):
@@ -117,7 +118,32 @@ class Reader:
             raise error
         if read_job.missing:
             raise self._too_late(read_job)
-        return read_job.values
+        return read_job.finished()
+
+    async def recent(self, tags: Collection[str], max_age: float, deadline: float) -> Mapping[str, Value]:
+        """As `read_now`, but for what was read a short time ago.
+
+        Args:
+            tags: their names; none whose exponent is in another tag.
+            max_age: how old a value may be, seconds.
+            deadline: how long it may take, seconds of the clock.
+
+        Raises:
+            PlcmqError: as `read_now`.
+        """
+        now = self._clock()
+        known = self._job(Job(0, self._device.id, "read", {}, deadline), tags, now)
+        self.latest.serve(known, max_age, now)
+        if not known.missing:
+            return known.values
+        return {**known.values, **await self.read_now(list(known.missing), deadline)}
+
+    def _job(self, job: Job, tags: Collection[str], now: float) -> ReadJob:
+        """A read of tags, and of those that they need."""
+        read_job = ReadJob(job, now, self._profile.with_exponents(tags))
+        if self._profile.exponents and not self._profile.exponents.keys().isdisjoint(read_job.missing):
+            read_job.profile, read_job.tags = self._profile, tuple(tags)
+        return read_job
 
     def expire(self, now: float) -> None:
         """Ends the reads whose time is up."""

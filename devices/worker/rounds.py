@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from ...client.protocol.errors import Code, PlcmqError, failure
-from ..model.layout import UndecodableValue
+from ..interface.requests import CompiledProfile
+from ..model.exponent import scaled
+from ..model.numbers import UndecodableValue
 from ..model.tags import Value
 from ..planning.block import Block
 from ..protocol.messages import Done, Job
@@ -36,16 +38,40 @@ class ReadJob:
     errors: dict[str, PlcmqError] = field(default_factory=dict)
     started: float | None = None  # when its first request went out; None: nothing has
     read_at: list[tuple[float, Values]] = field(default_factory=list)  # what was read when
+    profile: CompiledProfile | None = None  # where the values have exponents in other tags
+    tags: tuple[str, ...] = ()  # what was asked for, if `profile` is given
+
+    def finished(self) -> Values:
+        """The values that were asked for, each multiplied by its power of ten."""
+        profile = self.profile
+        if profile is None:
+            return self.values
+        found: dict[str, Value] = {}
+        for name in self.tags:
+            if name in self.values:
+                value, other = self.values[name], profile.exponents.get(name)
+                if other is None:
+                    found[name] = value
+                elif other in self.values:
+                    precision = profile.codecs[name].tag.precision
+                    found[name] = scaled(value, self.values[other], precision)
+                elif other in self.errors:
+                    self.errors.setdefault(name, self.errors[other])
+        self.errors = {name: error for name, error in self.errors.items() if name in self.tags}
+        return found
 
     def done(self, now: float) -> Done:
         """The job's end, once nothing is missing. Where every tag failed, the first error is the job's."""
-        if self.errors and not self.values:
+        values = self.finished()
+        if self.errors and not values:
             return self.broken_off(next(iter(self.errors.values())), now)
         started = now if self.started is None else self.started
         ages: dict[str, float] = {}
-        for at, values in self.read_at:
-            ages.update(dict.fromkeys(values, round(max(0.0, now - at), 6)))
-        result: dict[str, object] = {"values": self.values, "age": ages}
+        for at, some in self.read_at:
+            ages.update(dict.fromkeys(some, round(max(0.0, now - at), 6)))
+        if self.profile is not None:
+            ages = {name: age for name, age in ages.items() if name in values}
+        result: dict[str, object] = {"values": values, "age": ages}
         if self.errors:
             result["errors"] = {name: error.to_map() for name, error in self.errors.items()}
         return Done(self.job.id, result=result, queued=started - self.received, device=now - started)

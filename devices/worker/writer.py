@@ -36,6 +36,7 @@ from .reader import Reader
 FC3, FC22, FC23 = 3, 22, 23
 _FUNCTIONS: Final = {Table.COIL: (5, 15), Table.HOLDING: (6, 16)}  # for one, for many
 _AT_ONCE: Final = Verify()
+EXPONENT_AGE: Final = 10.0  # seconds that an exponent may be old when a value is written with it
 
 
 @dataclass(slots=True)
@@ -69,14 +70,15 @@ class _Span:
     done: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Bit:
-    """A bit of a register, and how to change it."""
+@dataclass(slots=True)
+class _Part:
+    """Parts of one register, and how to change them: bits, a byte, the length of a text."""
 
-    name: str
+    names: list[str]
     address: int
     and_mask: int
     or_mask: int
+    rest: bytes = b""  # of the registers behind it, which are written with it
 
 
 class Writer:
@@ -112,7 +114,7 @@ class Writer:
             PlcmqError: with the true outcome, and in `details.written` the tags that are written
                 nevertheless; `verify_failed` if a value read back differs.
         """
-        await self._send(self._steps(values), deadline, progress)
+        await self._send(self._steps(await self._encoded(values, deadline)), deadline, progress)
         await self._verify(values, deadline, everything=verify)
 
     async def write_raw(
@@ -126,17 +128,44 @@ class Writer:
         data = bytes(values) if table.is_bits else b"".join(int(v).to_bytes(2) for v in values)
         await self._send([_Span(self._requests(table, address, data, "table"), {})], deadline, progress)
 
-    def _steps(self, values: Mapping[str, Value]) -> list[_Span | _Bit]:
-        steps: list[_Span | _Bit] = []
+    async def _encoded(self, values: Mapping[str, Value], deadline: float) -> dict[str, bytes | Value]:
+        """The bytes of each value; as it is where it is a part of a register.
+
+        An exponent in another register is read first, unless that was done a short time ago.
+        """
+        others = {self._codecs[name].tag.scale_exponent for name in values} - {None}
+        exponents: Mapping[str, Value] = {}
+        if others:
+            names = [name for name in others if name is not None]
+            exponents = await self._reader.recent(names, EXPONENT_AGE, deadline)
+        encoded: dict[str, bytes | Value] = {}
+        for name, value in values.items():
+            codec = self._codecs[name]
+            other = codec.tag.scale_exponent
+            if other is not None:
+                encoded[name] = codec.encode_scaled(value, exponents.get(other))
+            else:
+                encoded[name] = value if codec.is_part else codec.encode(value)
+        return encoded
+
+    def _steps(self, values: Mapping[str, bytes | Value]) -> list[_Span | _Part]:
+        steps: list[_Span | _Part] = []
         items: list[WriteItem] = []
         for name, value in values.items():
             codec = self._codecs[name]
-            if codec.tag.bit is None:
-                items.append(WriteItem(name, codec.tag.table, codec.tag.address, codec.encode(value)))
+            tag = codec.tag
+            if isinstance(value, bytes) and not codec.keep:
+                items.append(WriteItem(name, tag.table, tag.address, value, tag.write_function))
+                continue
+            steps += self._spans(items)
+            items = []
+            part, last = self._part(codec, value), steps[-1] if steps else None
+            if isinstance(last, _Part) and not (last.rest or part.rest) and last.address == part.address:
+                last.names += part.names
+                last.or_mask = last.or_mask & part.and_mask | part.or_mask
+                last.and_mask &= part.and_mask
             else:
-                steps += self._spans(items)
-                items = []
-                steps.append(self._bit(codec, value))
+                steps.append(part)
         return steps + self._spans(items)
 
     def _spans(self, items: list[WriteItem]) -> list[_Span]:
@@ -145,23 +174,32 @@ class Writer:
         return [self._span(span) for span in plan_writes(items, **limits)]
 
     def _span(self, span: WriteSpan) -> _Span:
-        requests = self._requests(span.table, span.address, span.data, f"values.{span.names[0]}")
+        path = f"values.{span.names[0]}"
+        requests = self._requests(span.table, span.address, span.data, path, span.function)
         ends = [1] * len(span.names)
         if len(requests) > 1:  # one for each coil or register
             ends = list(itertools.accumulate(self._codecs[name].width for name in span.names))
         return _Span(requests, dict(zip(span.names, ends, strict=True)))
 
-    def _bit(self, codec: TagCodec, value: Value) -> _Bit:
+    def _part(self, codec: TagCodec, value: bytes | Value) -> _Part:
         tag, has = codec.tag, self._device.link.functions
-        if FC22 not in has:
+        if FC22 not in has or isinstance(value, bytes):
             if FC3 not in has:
                 raise not_allowed(self._device.name, f"writing {tag.name}", (FC22, FC3), f"values.{tag.name}")
-            self._requests(tag.table, tag.address, bytes(2), f"values.{tag.name}")
-        return _Bit(tag.name, tag.address, *codec.masks(value))
+            size = len(value) if isinstance(value, bytes) else 2
+            self._requests(tag.table, tag.address, bytes(size), f"values.{tag.name}")
+        if isinstance(value, bytes):
+            first = int.from_bytes(value[:2]) & ~codec.keep
+            return _Part([tag.name], tag.address, codec.keep, first, value[2:])
+        return _Part([tag.name], tag.address, *codec.masks(value))
 
-    def _requests(self, table: Table, address: int, data: bytes, path: str) -> list[Transaction]:
-        """The requests in the function codes that the device has; `path` is of the argument."""
+    def _requests(
+        self, table: Table, address: int, data: bytes, path: str, function: int | None = None
+    ) -> list[Transaction]:
+        """The requests in the device's function codes, or in this one; `path` is of the argument."""
         has, (one, many) = self._device.link.functions, _FUNCTIONS[table]
+        if function in (one, many):
+            has = has - {one, many, FC23} | {function}
         width = len(data) if table.is_bits else len(data) // 2
         if many in has and (width > 1 or one not in has):
             return [(modbus.write_coils if table.is_bits else modbus.write_registers)(address, data)]
@@ -180,13 +218,13 @@ class Writer:
         Raises:
             PlcmqError: as `write`.
         """
-        await self._carry_out(self._steps(values), deadline, Progress())
+        await self._carry_out(self._steps(await self._encoded(values, deadline)), deadline, Progress())
 
-    async def _send(self, steps: list[_Span | _Bit], deadline: float, progress: Progress) -> None:
+    async def _send(self, steps: list[_Span | _Part], deadline: float, progress: Progress) -> None:
         async with self._one_at_a_time:
             await self._carry_out(steps, deadline, progress)
 
-    async def _carry_out(self, steps: list[_Span | _Bit], deadline: float, progress: Progress) -> None:
+    async def _carry_out(self, steps: list[_Span | _Part], deadline: float, progress: Progress) -> None:
         """Carries out all steps; an error leaves with its outcome and with what had been written."""
         latest = self._reader.latest
         latest.forget()
@@ -200,25 +238,25 @@ class Writer:
         finally:
             latest.forget()
 
-    async def _take_turn(self, step: _Span | _Bit, deadline: float, progress: Progress) -> None:
+    async def _take_turn(self, step: _Span | _Part, deadline: float, progress: Progress) -> None:
         """Does what is left of the step."""
         async with self._channel.turn(Lane.COMMAND, self._device.id, deadline) as turn:
-            if isinstance(step, _Bit):
-                await self._change_bit(turn, step, progress)
-                progress.names.append(step.name)
+            if isinstance(step, _Part):
+                await self._change(turn, step, progress)
+                progress.names += step.names
                 return
             while step.done < len(step.requests):
                 await self._transact(turn, step.requests[step.done], progress)
                 step.done += 1
                 progress.names += [name for name, end in step.ends.items() if end == step.done]
 
-    async def _change_bit(self, turn: Turn, bit: _Bit, progress: Progress) -> None:
-        if FC22 in self._device.link.functions:
-            await self._transact(turn, modbus.mask_write(bit.address, bit.and_mask, bit.or_mask), progress)
+    async def _change(self, turn: Turn, part: _Part, progress: Progress) -> None:
+        if FC22 in self._device.link.functions and not part.rest:
+            await self._transact(turn, modbus.mask_write(part.address, part.and_mask, part.or_mask), progress)
             return
-        data = await self._transact(turn, modbus.read(Table.HOLDING, bit.address, 1), progress)
-        word = int.from_bytes(data) & bit.and_mask | bit.or_mask & ~bit.and_mask & 0xFFFF
-        for request in self._requests(Table.HOLDING, bit.address, word.to_bytes(2), "values"):
+        data = await self._transact(turn, modbus.read(Table.HOLDING, part.address, 1), progress)
+        word = int.from_bytes(data) & part.and_mask | part.or_mask & ~part.and_mask & 0xFFFF
+        for request in self._requests(Table.HOLDING, part.address, word.to_bytes(2) + part.rest, "values"):
             await self._transact(turn, request, progress)
 
     async def _transact(self, turn: Turn, request: Transaction, progress: Progress) -> bytes:
@@ -269,7 +307,7 @@ def _same(codec: TagCodec, written: Value, found: Value) -> bool:
     if matches(found, written, codec.tag):
         return True
     try:
-        return codec.tag.bit is None and codec.encode(written) == codec.encode(found)
+        return not codec.is_part and codec.encode(written) == codec.encode(found)
     except PlcmqError:
         return False
 

@@ -12,7 +12,7 @@ from typing import Final
 from ...modbus.limits import LAST_ADDRESS
 from ...model.tags import Table
 
-_PLAIN: Final = re.compile(r"([a-z]+):(0|[1-9][0-9]{0,9})", re.ASCII)
+_PLAIN: Final = re.compile(r"([a-z]+):(0[xX][0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9})", re.ASCII)
 _MODICON: Final = re.compile(r"([0134])([0-9]{4,5})", re.ASCII)
 _TABLES: Final = {"0": Table.COIL, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
 
@@ -25,7 +25,7 @@ def parse_address(text: str) -> tuple[Table, int]:
     """
     if plain := _PLAIN.fullmatch(text):
         try:
-            return Table(plain[1]), _in_range(int(plain[2]), text)
+            return Table(plain[1]), _in_range(int(plain[2], 0), text)
         except ValueError as error:
             if plain[1] in tuple(Table):
                 raise

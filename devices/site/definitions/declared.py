@@ -6,6 +6,7 @@ Strategy: a plain walk over plain data, without pydantic; see `compile`. Each ki
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...model.actions import (
@@ -24,6 +25,7 @@ from ...model.actions import (
 )
 from ...model.comparison import as_read
 from ...model.devices import Profile
+from ...model.numbers import as_raw, sunspec_no_value
 from ...model.tags import Access, Order, Tag, Type, Verify
 from .address import parse_address
 from .content import Definition
@@ -63,9 +65,8 @@ def compile_tag(
         byte_order: its profile's.
     """
     table, number = parse_address(form["address"])
-    enum = form.get("enum")
-    verify = form.get("verify")
-    return Tag(
+    enum, flags, verify = form.get("enum"), form.get("flags"), form.get("verify")
+    tag = Tag(
         name=name,
         table=table,
         address=number,
@@ -85,7 +86,30 @@ def compile_tag(
         verify=Verify(**({} if verify is True else verify)) if verify else None,
         description=form.get("description", ""),
         urgent=form.get("urgent", False),
+        order=form.get("order") or "",
+        byte=form.get("byte") or "",
+        bits=(form["bits"][0], form["bits"][1]) if form.get("bits") else None,
+        flags={int(bit): text for bit, text in flags.items()} if flags else None,
+        scale_exponent=form.get("scale_exponent"),
+        precision=form.get("precision"),
+        strict=form.get("strict", False),
+        pad=form.get("pad") or "\0",
+        encoding=form.get("encoding") or "utf-8",
+        chars=form.get("chars") or "",
+        header=form.get("header") or "",
+        write_function=form.get("write_function"),
+        alone=form.get("alone", False),
     )
+    given = form.get("no_value")
+    return tag if given is None else replace(tag, no_value=_no_value(tag, given))
+
+
+def _no_value(tag: Tag, given: str | list[int]) -> frozenset[int]:
+    """The raw numbers that mean "there is none", as the tag has them."""
+    if not isinstance(given, str):
+        return frozenset(as_raw(tag, number) for number in given)
+    number = sunspec_no_value(tag.type)
+    return frozenset() if number is None else frozenset({number})
 
 
 def operand(value: Any) -> Operand:

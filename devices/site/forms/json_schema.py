@@ -15,9 +15,16 @@ from .schema import SiteForm
 
 def site_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of the site file."""
+    schema = SiteForm.model_json_schema(by_alias=True, mode="validation")
+    for inherited in ("tags", "actions"):  # `null` removes one that is inherited
+        field = schema["$defs"]["ProfileForm"]["properties"][inherited]
+        patterns = field["patternProperties"]
+        field["patternProperties"] = {
+            pattern: {"anyOf": [items, {"type": "null"}]} for pattern, items in patterns.items()
+        }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **SiteForm.model_json_schema(by_alias=True, mode="validation"),
+        **schema,
         "title": "plcmq site file",
     }
 

@@ -2,8 +2,7 @@
 
 Strategy: pydantic checks one value at a time and describes itself, so the JSON Schema for editors and the
 check are the same text. Everything is strict: no text becomes a number, no unknown field passes. What needs
-two values to judge is in `rules`. `canonical` gives a form back as plain data in its one writing: addresses
-as `table:number`, short forms where they say all, and nothing that equals its default.
+two values to judge is in `rules`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -23,10 +21,11 @@ from pydantic import (
 
 from ...modbus.limits import MAX_READ_BITS, MAX_READ_REGISTERS, MAX_WRITE_BITS, MAX_WRITE_REGISTERS
 from ...model.devices import LinkSettings
-from ...model.tags import Access, Order, Type
+from ...model.tags import Order
 from ..definitions.presets import preset_settings
+from .base import StrictForm
+from .tag import TagForm
 from .values import (
-    Address,
     Confirmation,
     DeviceName,
     DeviceProfile,
@@ -35,84 +34,12 @@ from .values import (
     Interval,
     Loose,
     Name,
-    Number,
     Operand,
     PresetName,
-    RawNumbers,
     Seconds,
     as_list,
     as_tag,
-    as_verify,
 )
-
-
-class StrictForm(BaseModel):
-    """Base of all forms."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class VerifyForm(StrictForm):
-    """How a written value is read back. `verify: true` reads the written tag at once."""
-
-    tag: Name | None = Field(default=None, description="Another tag to read instead of the written one.")
-    after: Seconds = Field(default=0.0, description="Seconds between the write and the read.")
-
-    @model_serializer(mode="wrap")
-    def _short(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any] | Literal[True]:
-        return handler(self) or True
-
-
-class TagForm(StrictForm):
-    """A named value in the device's memory."""
-
-    address: Address = Field(
-        description="Where it is: `table:number` with a 0-based number (tables `holding`, `input`, `coil`, "
-        "`discrete`), or Modicon notation in quotes (`'40001'` and `'400001'` are holding 0).",
-        examples=["holding:0", "coil:0", "40001"],
-    )
-    type: Annotated[Type, Loose] = Field(description="The type of its value.")
-    access: Annotated[Access, Loose] = Field(
-        default=Access.RO, description="`ro`: read only; `rw`: may be written."
-    )
-    count: int | None = Field(
-        default=None, ge=1, le=MAX_READ_BITS, description="Number of elements; makes the tag an array."
-    )
-    length: int | None = Field(
-        default=None, ge=1, le=250, description="Length of a string in bytes, two to a register."
-    )
-    bit: int | None = Field(
-        default=None,
-        ge=0,
-        le=15,
-        description="The bit of the register that a bool is; 0 is the least significant.",
-    )
-    scale: float = Field(default=1.0, description="value = raw * scale + offset")
-    offset: float = Field(default=0.0, description="value = raw * scale + offset")
-    word_order: Annotated[Order, Loose] | None = Field(
-        default=None, description="Order of the 16-bit words in a longer value; as the profile unless given."
-    )
-    byte_order: Annotated[Order, Loose] | None = Field(
-        default=None, description="Order of the bytes in each word; as the profile unless given."
-    )
-    unit: str = Field(default="", description="Unit of the value, for people.", examples=["degC", "pcs"])
-    min: Number | None = Field(default=None, description="The smallest value that may be written.")
-    max: Number | None = Field(default=None, description="The largest value that may be written.")
-    enum: RawNumbers | None = Field(
-        default=None, description="Names of raw numbers: `{0: idle, 1: running}`."
-    )
-    verify: Annotated[
-        VerifyForm | None, BeforeValidator(as_verify, json_schema_input_type=bool | VerifyForm | None)
-    ] = Field(
-        default=None, description="Read a written value back and compare: `true`, or where and when to read."
-    )
-    urgent: bool = Field(
-        default=False,
-        description="Writes of it go in between the polls and pauses of a running action, ahead of all "
-        "waiting commands.",
-    )
-    description: str = Field(default="", description="What it is, for people.")
-
 
 ConditionsForm = Annotated[dict[Name, Operand], Field(min_length=1)]
 
@@ -261,6 +188,14 @@ class ProfileForm(StrictForm):
         default=Order.BIG,
         description="Order of the bytes in each word: `big`, or `little` (BADC; both little: DCBA).",
     )
+    extends: Name | list[Name] | None = Field(
+        default=None,
+        description="Profiles whose tags, actions and settings are inherited; what stands here replaces "
+        "them, `null` removes a tag or an action.",
+    )
+    address_base: Literal[0, 1] = Field(
+        default=0, description="What the numbers after `table:` count from in this profile."
+    )
     on_connect: list[StepForm] = Field(
         default=[], description="Steps that run after each new connection, before anything else is sent."
     )
@@ -366,8 +301,3 @@ class SiteForm(StrictForm):
 
     profiles: dict[Name, ProfileForm] = Field(default={}, description="Kinds of devices, by name.")
     devices: list[DeviceForm] = Field(default=[], description="The devices.")
-
-
-def canonical(form: StrictForm) -> dict[str, Any]:
-    """The form as plain data in its one writing; two forms that mean the same give the same data."""
-    return form.model_dump(mode="json", by_alias=True, exclude_defaults=True)

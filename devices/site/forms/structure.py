@@ -17,7 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..definitions.problems import Path, Problem, quoted_list, suggestion
-from .schema import ActionForm, DeviceForm, ProfileForm, SiteForm, StepForm, StrictForm, TagForm
+from .base import StrictForm
+from .schema import ActionForm, DeviceForm, ProfileForm, SiteForm, StepForm
+from .tag import TagForm
 from .values import Name
 
 F = TypeVar("F", bound=StrictForm)

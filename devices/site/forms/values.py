@@ -6,12 +6,14 @@ sentence for people, and pydantic types made of them for `schema`.
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
+from ...model.numbers import LETTERS
 from ..definitions.address import address_text, parse_address
 from ..definitions.content import is_python_class
 from ..definitions.presets import PRESETS, known_preset
@@ -104,6 +106,33 @@ def _raw_number(key: object) -> object:
     return int(key) if isinstance(key, str) and re.fullmatch(r"-?[0-9]{1,20}", key, re.ASCII) else key
 
 
+def _byte_order(letters: str) -> str:
+    if len(letters) not in (2, 4, 6, 8) or sorted(letters) != list(LETTERS[: len(letters)]):
+        raise ValueError(f"{letters!r:.20} is no order of bytes; write 2, 4, 6 or 8 letters such as `CDAB`")
+    return letters
+
+
+def _bit_range(value: object) -> object:
+    match value:
+        case [int(low), int(high)] if type(low) is type(high) is int and 0 <= low <= high <= 63:
+            return [low, high]
+    raise ValueError("must be two bits, from and to, such as `[4, 6]`; 0 is the lowest")
+
+
+def _encoding_name(name: str) -> str:
+    try:
+        known = codecs.lookup(name).name
+        single = len(bytes(range(256)).decode(known, "replace")) == 256
+    except (LookupError, UnicodeError):
+        known, single = "", False
+    if not single and known not in ("utf-8", "utf-16-be"):
+        raise ValueError(
+            f"{name!r:.30} is no encoding for texts; possible are utf-8, utf-16-be and single-byte ones such "
+            "as latin-1"
+        )
+    return known
+
+
 def _confirmation(value: object) -> object:
     if value is False or (isinstance(value, str) and value.strip()):
         return value
@@ -125,6 +154,15 @@ Confirmation = Annotated[
     PlainValidator(_confirmation),
     WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"const": False}]}),
 ]
+ByteOrder = Annotated[
+    str, AfterValidator(_byte_order), Field(json_schema_extra={"pattern": "^([A-H]{2}){1,4}$"})
+]
+BitRange = Annotated[
+    list[int],
+    PlainValidator(_bit_range),
+    WithJsonSchema({"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}),
+]
+EncodingName = Annotated[str, AfterValidator(_encoding_name)]
 Seconds = Annotated[float, Field(ge=0, le=86400)]
 Interval = Annotated[float, Field(gt=0, le=86400)]
 Loose = Field(strict=False)  # an enumeration is written as text

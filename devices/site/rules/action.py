@@ -90,14 +90,20 @@ class _StepCheck:
             yield from self._conditions(step.wait.fail_if, (*wait, "fail_if"))
         if step.read is not None:
             for index, tag in enumerate(step.read):
-                yield from self._known(tag, (*path, "read", index))
+                yield from self._readable(tag, (*path, "read", index))
         if step.expect_change is not None:
-            yield from self._known(step.expect_change.tag, (*path, "expect_change"))
+            yield from self._readable(step.expect_change.tag, (*path, "expect_change"))
 
     def _known(self, tag: str, path: Path) -> Findings:
         if tag not in self._tag_names:
             hint = suggestion(tag, self._tag_names) or "; it must stand under `tags`"
             yield path, f"unknown tag `{tag}`{hint}"
+
+    def _readable(self, tag: str, path: Path) -> Findings:
+        yield from self._known(tag, path)
+        codec = self._codecs.get(tag)
+        if codec is not None and codec.tag.access is Access.WO:
+            yield path, f"tag `{tag}` is only written; it has `access: wo`"
 
     def _argument(self, value: object, path: Path) -> Findings:
         """Whether the arguments in a value exist."""
@@ -133,7 +139,7 @@ class _StepCheck:
 
     def _conditions(self, conditions: Mapping[str, Any], path: Path) -> Findings:
         for tag, value in conditions.items():
-            yield from self._known(tag, (*path, tag))
+            yield from self._readable(tag, (*path, tag))
             yield from self._argument(value, (*path, tag))
             codec = self._codecs.get(tag)
             if codec is not None and not isinstance(operand(value), ArgRef):
@@ -141,14 +147,14 @@ class _StepCheck:
 
 
 def _writable(tag: Tag, path: Path) -> Findings:
-    if tag.access is Access.RO:
+    if not tag.access.is_writable:
         hint = "set `access: rw` there" if tag.table.is_writable else f"table {tag.table} cannot be written"
         yield path, f"tag `{tag.name}` is only read; {hint}"
 
 
 def _fits(codec: TagCodec, value: Any, path: Path) -> Findings:
     try:
-        codec.encode(value) if codec.tag.bit is None else codec.masks(value)
+        codec.check(value)
     except PlcmqError as error:
         yield path, error.message.removeprefix(f"{codec.tag.name}: ")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ...model.codec import TagCodec
-from ...model.layout import RANGES
+from ...model.numbers import RANGES
+from ...model.tags import Access, Tag
 from ..definitions.declared import compile_tag
 from ..definitions.problems import Findings, Path, suggestion
-from ..forms.schema import ProfileForm, canonical
+from ..forms.base import canonical
+from ..forms.schema import ProfileForm
 from ..forms.structure import ProfileParts
 from .action import check_action, check_on_connect, check_written
 from .tag import check_tag
@@ -51,16 +53,37 @@ def _check_heartbeats(profile: ProfileParts, path: Path, codecs: Mapping[str, Ta
             yield from check_written(codec, value, place)
 
 
+def _check_exponent(tag: Tag, profile: ProfileParts, path: Path) -> Findings:
+    other = tag.scale_exponent or ""
+    if other not in profile.tag_names:
+        yield path, f"unknown tag `{other}`{suggestion(other, profile.tag_names)}"
+        return
+    form = profile.tags.get(other)
+    if form is None:
+        return
+    if form.type not in RANGES or form.count is not None or form.enum or form.access is Access.WO:
+        yield path, f"tag `{other}` holds no whole number that could be an exponent"
+    elif form.scale_exponent is not None or form.scale != 1 or form.offset != 0:
+        yield path, f"tag `{other}` has a scale of its own"
+
+
 def _checked_tags(
     profile: ProfileParts, path: Path, findings: list[tuple[Path, str]]
 ) -> Iterator[tuple[str, TagCodec]]:
     head = profile.head or ProfileForm()
     for name, form in profile.tags.items():
-        tag = compile_tag(name, canonical(form), head.word_order, head.byte_order)
+        try:
+            tag = compile_tag(name, canonical(form), head.word_order, head.byte_order)
+        except ValueError as error:  # a raw number of `no_value` that the type does not have
+            findings.append(((*path, "tags", name, "no_value"), str(error)))
+            continue
         found = list(check_tag(tag, form, (*path, "tags", name)))
         if tag.verify and tag.verify.tag and tag.verify.tag not in profile.tag_names:
             close = suggestion(tag.verify.tag, profile.tag_names)
             found.append(((*path, "tags", name, "verify", "tag"), f"unknown tag `{tag.verify.tag}`{close}"))
+        other = tag.scale_exponent
+        if other is not None:
+            found += _check_exponent(tag, profile, (*path, "tags", name, "scale_exponent"))
         findings += found
         if not found:
             yield name, TagCodec(tag)

@@ -7,10 +7,11 @@ from typing import Final
 
 from ...modbus.limits import LAST_ADDRESS, most_read, most_written
 from ...model.codec import TagCodec
-from ...model.layout import RANGES
+from ...model.numbers import RANGES, raw_range
 from ...model.tags import Access, Table, Tag, Type
 from ..definitions.problems import Findings, Path
-from ..forms.schema import TagForm
+from ..forms.tag import TagForm
+from .options import check_options
 
 _NOT_NUMBERS: Final = (Type.BOOL, Type.STRING)
 
@@ -23,7 +24,12 @@ def check_tag(tag: Tag, form: TagForm, path: Path) -> Findings:
         form: its form, which tells what was given.
         path: where it stands.
     """
-    findings = [*_check_place(tag, path), *_check_options(tag, form, path), *_check_enum(tag, path)]
+    findings = [
+        *_check_place(tag, path),
+        *_check_options(tag, form, path),
+        *_check_enum(tag, path),
+        *check_options(tag, form, path),
+    ]
     yield from findings
     if findings:
         return
@@ -38,7 +44,7 @@ def check_tag(tag: Tag, form: TagForm, path: Path) -> Findings:
 def _check_place(tag: Tag, path: Path) -> Findings:
     if tag.table.is_bits and tag.type is not Type.BOOL:
         yield (*path, "type"), f"an address of table {tag.table} holds one bit, so the type is bool"
-    if tag.access is Access.RW and not tag.table.is_writable:
+    if tag.access.is_writable and not tag.table.is_writable:
         other = Table.COIL if tag.table.is_bits else Table.HOLDING
         yield (*path, "access"), f"table {tag.table} cannot be written (Modbus writes {other}); leave it out"
     if tag.bit is None:
@@ -75,7 +81,7 @@ def _check_options(tag: Tag, form: TagForm, path: Path) -> Findings:
 def _check_enum(tag: Tag, path: Path) -> Findings:
     if tag.enum is None:
         return
-    low, high = RANGES.get(tag.type, (0, 1))
+    low, high = raw_range(tag) or (0, 1)
     if tag.type not in RANGES and tag.type is not Type.BOOL:
         yield (*path, "enum"), f"names whole numbers or booleans; type {tag.type} has none"
         return
@@ -83,7 +89,7 @@ def _check_enum(tag: Tag, path: Path) -> Findings:
         if not low <= number <= high:
             yield (*path, "enum", number), f"{number} does not fit into {tag.type} ({low} to {high})"
     for name, times in Counter(tag.enum.values()).items():
-        if times > 1:
+        if times > 1 and tag.access.is_writable:
             yield (
                 (*path, "enum"),
                 f"the name `{name}` stands for {times} numbers; writing it would be a guess",
@@ -104,5 +110,5 @@ def _check_width(tag: Tag, width: int, path: Path) -> Findings:
             (*path, field),
             f"makes {width} {cells}; one request reads at most {limit}, and no value is split",
         )
-    elif tag.access is Access.RW and width > (limit := most_written(tag.table.is_bits)):
+    elif tag.access.is_writable and width > (limit := most_written(tag.table.is_bits)):
         yield (*path, field), f"makes {width} {cells}; one request writes at most {limit}"

@@ -1,7 +1,8 @@
 """The raw side of a tag; `test_codec` covers it through its values."""
 
 import pytest
-from plcmq.devices.model.layout import from_bcd, layout_of, swap_bytes, to_bcd
+from plcmq.devices.model.layout import layout_of, swap_bytes
+from plcmq.devices.model.numbers import from_bcd, to_bcd
 from plcmq.devices.model.tags import Table, Tag, Type
 
 

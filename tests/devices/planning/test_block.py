@@ -5,7 +5,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.devices.model.codec import TagCodec
-from plcmq.devices.model.layout import UndecodableValue
+from plcmq.devices.model.numbers import UndecodableValue
 from plcmq.devices.model.tags import Order, Table, Tag, Type
 from plcmq.devices.planning.block import Block
 from plcmq.devices.planning.reads import Span, Want

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from plcmq.devices.site.definitions.content import SiteContent
 from plcmq.devices.site.definitions.problems import SiteError
-from plcmq.devices.site.forms.schema import ActionForm, DeviceForm, LinkForm, ProfileForm, StepForm, TagForm
+from plcmq.devices.site.forms.schema import ActionForm, DeviceForm, LinkForm, ProfileForm, StepForm
+from plcmq.devices.site.forms.tag import TagForm
 from plcmq.devices.site.load import load_site, parse_site
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from plcmq.devices.site.definitions.content import SiteContent
 from plcmq.devices.site.definitions.diff import compare, merge
 from plcmq.devices.site.definitions.export import site_text
-from plcmq.devices.site.forms.schema import SiteForm, canonical
+from plcmq.devices.site.forms.base import canonical
+from plcmq.devices.site.forms.schema import SiteForm
 from plcmq.devices.site.load import parse_site
 
 

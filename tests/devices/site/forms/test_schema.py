@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from plcmq.devices.model.devices import LinkSettings
-from plcmq.devices.site.forms.schema import ActionForm, DeviceForm, LinkForm, TagForm, canonical
+from plcmq.devices.site.forms.base import canonical
+from plcmq.devices.site.forms.schema import ActionForm, DeviceForm, LinkForm
+from plcmq.devices.site.forms.tag import TagForm
 
 
 def test_the_link_form_has_the_models_fields_and_defaults() -> None:

@@ -44,7 +44,10 @@ def problems_of(tag: str) -> str:
         ("address: 'holding:0', type: float32, enum: {0: a}", "enum: names whole numbers or booleans"),
         ("address: 'holding:0', type: uint16, enum: {-1: a}", "-1: -1 does not fit into uint16 (0 to 65535)"),
         ("address: 'holding:0', type: bcd16, enum: {10000: a}", "10000: 10000 does not fit into bcd16"),
-        ("address: 'holding:0', type: uint16, enum: {0: a, 1: a}", "enum: the name `a` stands for 2 numbers"),
+        (
+            "address: 'holding:0', type: uint16, access: rw, enum: {0: a, 1: a}",
+            "enum: the name `a` stands for 2 numbers",
+        ),
         ("address: 'holding:65533', type: uint64", "address: the tag has 4 registers and would end at 65536"),
         ("address: 'coil:65535', type: bool, count: 2", "address: the tag has 2 bits and would end at 65536"),
         (
