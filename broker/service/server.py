@@ -28,11 +28,12 @@ from ...client.protocol.sockets import Receiver, ZmqSocket, is_readable, plain_s
 from ...devices.host.host import DeviceHost
 from ...devices.model.devices import State
 from ...devices.protocol.frames import frames, refused, with_serves_joined
-from ...devices.protocol.messages import Count, FromHost, Hello, Job, Release, Serve, ToHost
+from ...devices.protocol.messages import Bye, Count, FromHost, Hello, Job, Release, Serve, ToHost
 from ...devices.protocol.wire import Message, NoHostMessage, unpack
-from ..fleet.fleet import LOCAL, HostId
+from ..fleet.fleet import FENCE, LOCAL, HostId
 from ..routing.router import Router
 from .delivery import Delivery
+from .host_log import HostLog
 
 EARLY: Final = 32  # replies that go ahead of the rest of their round, so that their callers work meanwhile
 DRAIN_LIMIT: Final = 500  # messages read from one socket before the loop may do something else
@@ -66,6 +67,7 @@ class Server:
         self._receive_front = Receiver(front, DEFAULT_LIMITS.frames + 1).receive
         self._receive_back = Receiver(back).receive
         self.delivery = Delivery(plain_send(front), self._note)
+        self._host_log = HostLog(LOCAL, FENCE)
         self._unseen: set[ZmqSocket] = set()  # sent on, and not looked at since
         self._read: set[ZmqSocket] = set()  # since the last tick
         self._poll = select.poll()
@@ -173,6 +175,8 @@ class Server:
         self.flush_soon()
 
     def _take(self, host: HostId, message: Message, now: float) -> None:
+        if isinstance(message, Bye):
+            self._host_log.leaving.add(host)
         try:
             self.router.from_host(host, message, now)
         except Exception:  # the boundary of one message: a host's nonsense shall not cost the others
@@ -188,6 +192,8 @@ class Server:
                 drain()
         self._read.clear()
         self.router.tick(time.monotonic())
+        for news in self._host_log.look(self.router.fleet.hosts, time.monotonic()):
+            logger.log(logging.WARNING if news.is_bad else logging.INFO, "%s", news.text)
         self.flush()
 
     def flush_soon(self) -> None:
@@ -273,7 +279,6 @@ class Server:
         except zmq.ZMQError as error:
             if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
                 raise
-            logger.warning("a device host cannot be reached any more")
             self.router.unreachable(host, messages, time.monotonic())
 
     def _too_long(self, host: HostId, message: Message) -> None:

@@ -310,6 +310,12 @@ class DeviceHost:
             told = self._states[device_id] = DeviceState(device_id, state, time.time(), reason)
             self._send(told)
 
+    def _expire_jobs_of(self, worker: Worker, now: float) -> None:
+        try:
+            worker.expire(now)
+        except Exception:  # the boundary of one worker: the jobs of the others have to end in time
+            logger.exception("%s: what is too late could not be ended", worker.device.name)
+
     def _expire_later(self) -> None:
         self._expiry = asyncio.get_running_loop().call_later(EXPIRY_INTERVAL, self._expire)
 
@@ -319,7 +325,7 @@ class DeviceHost:
         for device_id in [*self._busy]:
             worker = self._workers.get(device_id)
             if worker is not None and worker.depth:
-                worker.expire(now)
+                self._expire_jobs_of(worker, now)
             else:
                 self._busy.discard(device_id)
         for device_id, jobs in self._held.items():

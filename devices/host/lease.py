@@ -39,12 +39,14 @@ class Membership:
         self._next_hello = float("-inf")
         self._offsets: deque[float] = deque(maxlen=CLOCK_SAMPLES)  # broker's clock minus ours, at receipt
 
-    def welcomed(self, welcome: Welcome, now: float) -> None:
-        """The broker took us."""
+    def welcomed(self, welcome: Welcome, now: float) -> bool:
+        """The broker took us; whether that is news, and not the answer to one introduction among many."""
+        is_news = self.lost or not self._known
         self._known, self.lost = True, False
         self._lease, self._heard = welcome.lease, now
         self._offsets.clear()
         self._offsets.append(welcome.now - now)
+        return is_news
 
     def pinged(self, ping: Ping, now: float, queued: int) -> Pong | None:
         """The broker is alive. Answers, unless the lease had passed before the ping came."""

@@ -72,7 +72,7 @@ async def run_host(
 
     Args:
         settings: where the broker is, and who we are.
-        ready: called with the broker's endpoint each time the broker takes us.
+        ready: called with the broker's endpoint when the broker has taken us, at first or after a loss.
         stop: ends the host, within its drain time.
 
     Raises:
@@ -112,7 +112,10 @@ class _HostProcess:
         """Runs until the host is told to stop, and has finished what it had accepted."""
         self._loop.add_reader(self._descriptor, self._read)
         while not self._stop.is_set():
-            self._tick()
+            try:
+                self._tick()
+            except Exception:  # the boundary of this task: the next tick may work, and the lease needs it
+                logger.exception("a tick of the host failed")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), TICK)
         self._draining = True
@@ -167,8 +170,8 @@ class _HostProcess:
                 if pong is not None:
                     self._say(pong)
             case Welcome():
-                self._membership.welcomed(message, now)
-                self._ready(self._endpoint)
+                if self._membership.welcomed(message, now):
+                    self._ready(self._endpoint)
             case Again():
                 self._membership.forgotten()
                 self._tick()

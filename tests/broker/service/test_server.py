@@ -17,7 +17,7 @@ from plcmq.client.protocol.bodies import Codec, encode
 from plcmq.client.protocol.messages import DEFAULT_LIMITS
 from plcmq.devices.model.devices import DeviceDefinition
 from plcmq.devices.protocol.frames import frames, shortened
-from plcmq.devices.protocol.messages import Again, Done, Job, Ping, Pong, Release, Serve
+from plcmq.devices.protocol.messages import Again, Bye, Done, Job, Ping, Pong, Release, Serve
 from plcmq.devices.protocol.wire import unpack
 
 from ..conftest import KIND
@@ -190,6 +190,14 @@ async def test_a_heartbeat_of_an_unknown_host_is_answered_with_register_again(be
     stranger = bench.stranger()
     stranger.say(Pong(1.0, 0))
     assert await stranger.hear_of(Again) == Again()
+
+
+async def test_a_host_that_joins_and_leaves_is_in_the_log(bench, caplog):
+    caplog.set_level(logging.INFO)
+    host = await bench.host()
+    await bench.until(lambda: "host north has joined; 1 endpoint" in caplog.text)
+    host.say(Bye())
+    await bench.until(lambda: "host north has left" in caplog.text)
 
 
 async def test_a_host_is_pinged(bench):

@@ -27,6 +27,16 @@ def test_a_member_that_is_pinged_keeps_quiet():
     assert membership.hello_due(100.5 + SILENCE / 2, []) is None
 
 
+def test_being_taken_is_news_once_however_many_introductions_are_answered():
+    membership = Membership("north", "run-1", "1.0")
+    assert membership.welcomed(Welcome(LEASE, 1000.0), 100.0)
+    assert not membership.welcomed(Welcome(LEASE, 1000.1), 100.1)
+    membership.forgotten()
+    assert membership.welcomed(Welcome(LEASE, 1000.2), 100.2)
+    assert membership.lease_has_passed(110.0)
+    assert membership.welcomed(Welcome(LEASE, 1010.0), 110.0)
+
+
 def test_silence_makes_it_introduce_itself_again():
     assert member().hello_due(100.0 + SILENCE, []) is not None
 
