@@ -49,9 +49,10 @@ scale: $(VENV)/.dev ## many devices, clients and values, and a command among pol
 guard: $(VENV)/.dev ## fails when plcmq has become far slower than it was
 	$(BIN)/python tests/bench/guard.py
 
-docs: $(VENV)/.dev ## write what is made from the code: the JSON Schema of the site file, the picture of the house
+docs: $(VENV)/.dev ## write what is made from the code: the schema of the site file, the pictures of house and page
 	$(BIN)/python -m plcmq.devices.site.forms.json_schema > docs/site.schema.json
 	$(BIN)/python docs/house.py
+	$(BIN)/python docs/pictures.py
 
 clean: ## remove environments and everything built
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
@@ -66,7 +67,7 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=23.2"
 
 $(VENV)/.demo: $(BIN)/python setup.cfg pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[broker]"
+	$(BIN)/python -m pip install --quiet --editable ".[broker,gateway]"
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python setup.cfg pyproject.toml

@@ -6,7 +6,9 @@ for once a second, and only while somebody asks for `figures`; until the first a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from ...devices.interface.describe import describe_profile
@@ -67,7 +69,7 @@ def figures(overview: Overview, rqargs: Mapping[str, Any], now: float) -> dict[s
         states[state] += 1
     if wanted is not None:
         found = [one for one in found if one[0] == wanted]
-    found.sort(key=lambda one: (SEVERITY[one[0]] if order == "severity" else 0, one[1].device.name))
+    found.sort(key=lambda one: (SEVERITY[one[0]] if order == "severity" else 0, natural(one[1].device.name)))
     page = found[offset : offset + limit]
     is_known = after == catalogue.revision
     columns = [*(_FIXED[:1] if is_known else _FIXED), *_PRESENT, *_NUMBERS]
@@ -81,6 +83,16 @@ def figures(overview: Overview, rqargs: Mapping[str, Any], now: float) -> dict[s
         "hosts": _hosts(overview, now),
         "processes": [],
     }
+
+
+@lru_cache(maxsize=10_000)
+def natural(name: str) -> tuple[tuple[int, str | int], ...]:
+    """A name as people sort it: press-2 before press-10."""
+    parts = (part for part in _DIGITS.split(name) if part)
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts)
+
+
+_DIGITS: Final = re.compile(r"(\d+)")
 
 
 def _shown(overview: Overview, entry: Entry) -> str:

@@ -1,7 +1,7 @@
 """`demo`: everything at work in half a minute, without a PLC.
 
 Strategy: this file builds the stage as a user would, with the program's own commands: simulated presses,
-a registry, a broker and a device host, each a process of its own. The story is in `demo_tour`.
+a registry, a broker, a device host and the gateway, each a process of its own. The story is in `demo_tour`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,6 +65,7 @@ def _play(built: Stage, voice: Voice, once: bool) -> None:
     voice.line()
     first, second = _presses(built)
     broker = _broker(built, voice, first, second)
+    page = _gateway(built, voice, broker)
     demo_tour.batch(voice, broker, first)
     demo_tour.clicks(voice, broker, second)
     demo_tour.unplugged(voice, broker, second, first)
@@ -72,7 +74,7 @@ def _play(built: Stage, voice: Voice, once: bool) -> None:
     if once:
         voice.say("Without --once the demo goes on serving, so that you can try it yourself.")
     else:
-        _serve_on(voice, broker)
+        _serve_on(voice, broker, page)
 
 
 def _presses(built: Stage) -> tuple[Press, Press]:
@@ -125,6 +127,18 @@ def _broker(built: Stage, voice: Voice, first: Press, second: Press) -> str:
     return address
 
 
+def _gateway(built: Stage, voice: Voice, broker: str) -> str:
+    """The HTTP gateway; the address of its page, or nothing where its extra is not installed."""
+    if any(find_spec(name) is None for name in ("uvicorn", "fastapi_offline", "websockets")):
+        voice.fact("page", "none; pip install 'plcmq[gateway]' brings it")
+        return ""
+    gateway = built.start("gateway", "gateway", "--bind", "127.0.0.1:0", "--broker", broker, "--json")
+    gateway.wait_ready()
+    page = f"{gateway.ready['url']}/"
+    voice.fact("page", f"{page}, process {gateway.pid}")
+    return page
+
+
 def _all_up(conn: Connection) -> bool:
     return all(row["state"] in ("up", "idle") for row in conn.devices()["devices"])
 
@@ -137,9 +151,12 @@ def _program() -> str:
     return os.path.relpath(script) if script.exists() else f"{sys.executable} -m plcmq.broker.cli"
 
 
-def _serve_on(voice: Voice, broker: str) -> None:
+def _serve_on(voice: Voice, broker: str, page: str) -> None:
     """Leaves the stage to the audience until Ctrl-C."""
     host, _, port = broker.removeprefix("tcp://").rpartition(":")
+    if page:
+        voice.say("Both presses, live, with their actions as buttons:")
+        voice.command(page)
     voice.say("Your turn; it goes on until Ctrl-C. From another terminal:")
     voice.command(f"export PLCMQ_BROKER={broker}")
     voice.command(f"{_program()} call press-1 start_batch batch_size=20 nok_num=2")

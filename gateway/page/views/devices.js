@@ -65,7 +65,7 @@ const table = (rows, state, acts) => html`
           <td class="wide mono">${row.endpoint}${row.unit === undefined || row.unit === null ? "" : ` · ${row.unit}`}</td>
           <td class="n wide">${row.since && state.now ? span(state.now - row.since) : ""}</td>
           <td class="n wide">${(row.reads ?? 0) + (row.commands ?? 0)}</td>
-          <td class="n wide">${row.p99_ms ?? ""}</td>
+          <td class="n wide">${row.p99_ms?.toFixed(1) ?? ""}</td>
           <td class="why ${STATES[row.state]?.alarm ? "alarm" : ""}">${row.reason ?? ""}</td>
         </tr>`)}</tbody>
     </table>

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from plcmq.broker.catalogue import Catalogue, Entry, Kind
 from plcmq.broker.fleet.fleet import LOCAL, Fleet
-from plcmq.broker.routing.figures import COUNT_WHILE, figures, profiles
+from plcmq.broker.routing.figures import COUNT_WHILE, figures, natural, profiles
 from plcmq.broker.routing.overview import Overview
 from plcmq.broker.routing.router import Router
 from plcmq.client.protocol.errors import PlcmqError
@@ -59,6 +59,11 @@ def test_the_abnormal_come_first_and_then_the_names(plant: Plant) -> None:
     assert [row["name"] for row in plant.ask()] == ["press-3", "press-2", "press-1", "press-4"]
     assert plant.ask()[0]["reason"] == "no answer"
     assert [row["name"] for row in plant.ask(order="name", limit=2, offset=1)] == ["press-2", "press-3"]
+
+
+def test_names_are_sorted_as_people_do() -> None:
+    names = ["press-10", "press-9", "9-a", "press", "press-9b", "Press-1"]
+    assert sorted(names, key=natural) == ["9-a", "Press-1", "press", "press-9", "press-9b", "press-10"]
 
 
 def test_states_count_all_that_match_whatever_page_is_asked(plant: Plant) -> None:

@@ -19,6 +19,7 @@ def test_the_tour_holds_fits_80_columns_and_leaves_nothing(process, tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stderr == ""
     assert "holding:0 = 15" in result.stdout
+    assert "page      http://127.0.0.1:" in result.stdout
     assert "60 of 60 clicks were answered" in result.stdout
     assert "never more than 1 socket" in result.stdout
     assert "device_down, not_executed" in result.stdout
