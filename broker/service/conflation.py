@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...client.protocol.bodies import codec_of, decode, encode
+from ...client.protocol.bodies import MAX_FRAME_BYTES, codec_of, decode, encode
 from ...client.protocol.messages import reply_map
 from ...devices.protocol.messages import Event
 from ..routing.subscriptions import Watch
@@ -18,8 +18,12 @@ _BY_TAG = ("values", "age", "errors")
 
 
 def event_body(watch: Watch, event: Event) -> bytes:
-    """The message that tells a watch's client of an event."""
-    return encode(watch.codec, reply_map(watch.request, {"event": event.content}))
+    """The message that tells a watch's client of an event; one too long for a message ends the watch."""
+    body = encode(watch.codec, reply_map(watch.request, {"event": event.content}))
+    if len(body) <= MAX_FRAME_BYTES:
+        return body
+    reason = f"an event has {len(body)} bytes, and a message at most {MAX_FRAME_BYTES}; watch fewer tags"
+    return encode(watch.codec, reply_map(watch.request, {"event": {"ended": reason}}))
 
 
 def conflation_of(watch: Watch, event: Event) -> Conflation | None:

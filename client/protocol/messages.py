@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
-from .bodies import LEAST_INTEGER, MOST_INTEGER, Codec, _decode, codec_of, encode
-from .errors import Code, PlcmqError, failure
+from .bodies import LEAST_INTEGER, MAX_FRAME_BYTES, MOST_INTEGER, Codec, _decode, codec_of, encode
+from .errors import Code, Outcome, PlcmqError, failure
 
 VERSION: Final = 1
 DEFAULT_TIMEOUT: Final = 5.0  # seconds
@@ -227,12 +227,54 @@ def reply_map(
 
 
 def encode_reply(codec: Codec, reply: Mapping[str, Any]) -> bytes:
-    """The reply as bytes; an `internal` error in its place where it holds what the codec cannot carry."""
+    """The reply as bytes, no longer than a frame may be.
+
+    In its place is an `internal` error where it holds what the codec cannot carry. One that is too long
+    becomes `too_large`, with what happened at the device; of a batch only the parts that find no room do.
+    """
     try:
-        return encode(codec, reply)
+        body = encode(codec, reply)
+        if len(body) > MAX_FRAME_BYTES:
+            body = encode(codec, _shortened(codec, reply, len(body)))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         why = failure(Code.INTERNAL, f"the reply cannot be put into {codec.value}: {error}")
         return encode(codec, failure_map(reply.get("id"), why))
+    return body
+
+
+def _shortened(codec: Codec, reply: Mapping[str, Any], size: int) -> Mapping[str, Any]:
+    result = reply.get("result")
+    parts = result.get("replies") if isinstance(result, Mapping) else None
+    if not isinstance(result, Mapping) or not isinstance(parts, list):
+        return _without_content(reply, size)
+    room = MAX_FRAME_BYTES - _SHORTENED_BYTES * (len(parts) + 1)
+    kept = []
+    for part in parts:
+        size = len(encode(codec, part))
+        fits = size <= room
+        room -= size if fits else 0
+        kept.append(part if fits else _without_content(part, size))
+    return {**reply, "result": {**result, "replies": kept}}
+
+
+def _without_content(reply: Mapping[str, Any], size: int) -> Mapping[str, Any]:
+    """The reply with its outcome, but without what makes it long."""
+    if reply["ok"]:
+        message = f"the reply has {size} bytes, and a message at most {MAX_FRAME_BYTES}; ask for less at once"
+        details = {"size": size, "limit": MAX_FRAME_BYTES}
+        error = failure(Code.TOO_LARGE, message, outcome=Outcome.EXECUTED, details=details).to_map()
+    else:
+        error = {
+            **reply["error"],
+            "message": str(reply["error"]["message"])[:_MESSAGE_CHARACTERS],
+            "details": {},
+        }
+    rest = {name: value for name, value in reply.items() if name not in ("ok", "result", "error")}
+    return {**rest, "ok": False, "error": error}
+
+
+_MESSAGE_CHARACTERS: Final = 200  # of an error whose details are too long
+_SHORTENED_BYTES: Final = 2048  # that a reply without its content takes at most, but for its id
 
 
 def success_map(request_id: RequestId, result: Any, elapsed: Elapsed) -> dict[str, Any]:

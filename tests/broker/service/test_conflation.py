@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.broker.routing.subscriptions import Watch
+from plcmq.broker.service import conflation
 from plcmq.broker.service.conflation import conflation_of, event_body, merge_events
 from plcmq.client.protocol.bodies import Codec, decode
 from plcmq.devices.protocol.messages import Event
@@ -29,6 +30,12 @@ def test_an_event_keeps_its_codec_and_its_id(codec):
     one = body({"values": {}, "age": {}}, codec)
     assert decode(merge_events(one, one))["id"] == 7
     assert merge_events(one, one)[:1] == one[:1]
+
+
+def test_a_watch_whose_event_is_too_long_for_a_message_ends_with_the_reason(monkeypatch):
+    monkeypatch.setattr(conflation, "MAX_FRAME_BYTES", 1000)
+    said = decode(body({"values": {"a": "x" * 2000}}))
+    assert (said["id"], [*said["event"]]) == (7, ["ended"])
 
 
 def test_the_newest_value_of_each_tag_is_told():

@@ -256,6 +256,21 @@ async def test_a_profile_that_no_frame_can_carry_costs_its_own_devices_only(benc
     assert (await client.reply())["ok"]
 
 
+async def test_a_batch_of_40_megabytes_is_answered_and_its_connection_goes_on(bench):
+    host, client = await bench.host(), bench.client()
+    client.ask({"action": "batch", "rqargs": {"requests": [READ] * 1000}}, timeout=60)
+    jobs = [await host.hear_of(Job) for _ in range(1000)]
+    long = {"values": {"temp": ["x" * 100] * 400}}
+    for body, _ in frames([Done(job.id, long) for job in jobs], shortened):
+        host.send(body)
+    replies = (await client.reply())["result"]["replies"]
+    refused = {reply["error"]["code"] for reply in replies if not reply["ok"]}
+    assert sum(reply["ok"] for reply in replies) > 300
+    assert refused == {"too_large"}
+    client.ask(PING)
+    assert (await client.reply())["ok"]
+
+
 async def test_500_long_results_of_a_host_reach_their_client(bench):
     host, client = await bench.host(), bench.client(SNDHWM=0, RCVHWM=0)
     for number in range(500):

@@ -9,12 +9,14 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plcmq.client.protocol import messages
 from plcmq.client.protocol.bodies import Codec, codec_of, decode, encode
-from plcmq.client.protocol.errors import Code, failure
+from plcmq.client.protocol.errors import Code, Outcome, failure
 from plcmq.client.protocol.messages import (
     Elapsed,
     Limits,
     MalformedRequest,
+    encode_reply,
     failure_map,
     parse_request,
     split_envelope,
@@ -182,3 +184,44 @@ def test_nesting_ends_at_the_limit(levels: int, accepted: bool) -> None:
 @given(st.lists(st.binary(max_size=8), max_size=4), st.binary(max_size=8))
 def test_the_last_frame_is_the_body_and_all_others_come_back(envelope: list[bytes], body: bytes) -> None:
     assert split_envelope([*envelope, body]) == (tuple(envelope), body)
+
+
+LIMIT = 40_000
+
+
+@pytest.fixture
+def short_frames(monkeypatch):
+    """A message has at most LIMIT bytes."""
+    monkeypatch.setattr(messages, "MAX_FRAME_BYTES", LIMIT)
+
+
+def shortened(reply, codec):
+    body = encode_reply(codec, reply)
+    assert len(body) <= LIMIT
+    return decode(body)
+
+
+@pytest.mark.usefixtures("short_frames")
+@pytest.mark.parametrize("codec", Codec)
+def test_a_reply_that_is_too_long_says_what_happened_at_the_device(codec):
+    reply = shortened(
+        {"id": 7, "ok": True, "result": {"values": "x" * LIMIT}, "elapsed": {"total": 1.0}}, codec
+    )
+    assert (reply["id"], reply["ok"], reply["elapsed"]) == (7, False, {"total": 1.0})
+    assert (reply["error"]["code"], reply["error"]["outcome"]) == ("too_large", "executed")
+
+
+@pytest.mark.usefixtures("short_frames")
+@pytest.mark.parametrize("codec", Codec)
+def test_an_error_that_is_too_long_keeps_its_code_and_outcome(codec):
+    error = failure(Code.ACTION_FAILED, "x" * LIMIT, outcome=Outcome.UNKNOWN, details={"more": "y" * LIMIT})
+    reply = shortened({"id": 7, "ok": False, "error": error.to_map()}, codec)
+    assert (reply["error"]["code"], reply["error"]["outcome"]) == ("action_failed", "unknown")
+
+
+@pytest.mark.usefixtures("short_frames")
+@pytest.mark.parametrize("codec", Codec)
+def test_of_a_batch_that_is_too_long_only_the_parts_without_room_are_refused(codec):
+    parts = [{"ok": True, "result": "x" * size} for size in (10, LIMIT, 20, 15_000, 15_000, 30)]
+    reply = shortened({"ok": True, "result": {"replies": parts}}, codec)
+    assert [part["ok"] for part in reply["result"]["replies"]] == [True, False, True, True, False, True]
