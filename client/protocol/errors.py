@@ -50,6 +50,7 @@ class Code(StrEnum):
     ACTION_FAILED = "action_failed"
     VERIFY_FAILED = "verify_failed"
     TIMEOUT = "timeout"
+    BAD_REPLY = "bad_reply"
     OUTCOME_UNKNOWN = "outcome_unknown"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
@@ -197,6 +198,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.ACTION_FAILED: Meaning(_DONE, False, 502, Failed),
     Code.VERIFY_FAILED: Meaning(_DONE, False, 502, Failed),
     Code.TIMEOUT: Meaning(_NOT, True, 504, Unavailable),
+    Code.BAD_REPLY: Meaning(_NOT, False, 502, Failed),
     Code.OUTCOME_UNKNOWN: Meaning(_UNKNOWN, False, 504, OutcomeUnknown),
     Code.CANCELLED: Meaning(_NOT, False, 409, Failed),
     Code.INTERNAL: Meaning(_UNKNOWN, False, 500, OutcomeUnknown),

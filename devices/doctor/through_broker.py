@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ...client.protocol.errors import Code, PlcmqError
-from ..modbus.errors import ExceptionReply, LinkError, NoReply
+from ..modbus.errors import BadReply, ExceptionReply, LinkError, NoReply
 from ..model.devices import DeviceDefinition
 from ..model.tags import Table
 from .checks import Finding, Verdict
@@ -72,6 +72,6 @@ class BrokerLine:
         except PlcmqError as error:
             if error.code is Code.DEVICE_ERROR and "exception" in error.details:
                 raise ExceptionReply(error.details.get("function", 0), error.details["exception"]) from error
-            kind = NoReply if error.code is Code.TIMEOUT else LinkError
-            raise kind(error.message) from error
+            kinds = {Code.TIMEOUT: NoReply, Code.BAD_REPLY: BadReply}
+            raise kinds.get(error.code, LinkError)(error.message) from error
         return result

@@ -87,7 +87,15 @@ class NoReply(LinkError):
 
 
 class BadReply(LinkError):
-    """An answer to this very request came, and it does not fit the request."""
+    """An answer to this very request came, and it does not fit the request.
+
+    Attributes:
+        hint: which setting may help, for people.
+    """
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.hint = hint or "`plcmq doctor` tries what the device understands"
 
 
 class ExceptionReply(Exception):

@@ -77,7 +77,7 @@ class Transaction:
     skip: int
 
     def check(self, reply: bytes) -> bytes:
-        """The payload of a reply PDU: the data bytes of a read, nothing for a write.
+        """The payload of a reply PDU: the data bytes of a read; of a write nothing, or what it wrote instead.
 
         Raises:
             ExceptionReply: the device refused.
@@ -85,7 +85,21 @@ class Transaction:
         """
         if (len(reply) == self.length or not self.length) and reply.startswith(self.head):
             return reply[self.skip :]
+        if self.is_write and self.skip == self.length and reply[:3] == self.pdu[:3] and len(reply) >= 5:
+            return self._altered(reply)
         raise self._fault(reply)
+
+    def _altered(self, reply: bytes) -> bytes:
+        """What a confirmed write says that it has written, if that is something else.
+
+        Function and address prove that the write was executed. Some devices repeat the whole request, some
+        answer a coil with 1, some write the nearest value that they allow.
+        """
+        if reply.startswith(self.head):
+            return b""
+        if self.function == 5 and any(self.pdu[3:5]) == any(reply[3:5]):
+            return b""
+        return reply[3 : self.length]
 
     def _fault(self, reply: bytes) -> Exception:
         function = reply[0]
@@ -96,7 +110,10 @@ class Transaction:
             return BadReply(f"function {function} came in reply to function {self.function}")
         if self.is_write and self.skip == self.length:
             return BadReply(f"the reply to function {function} does not repeat what was to be written")
-        return BadReply(f"the reply to function {function} has {len(reply)} bytes instead of {self.length}")
+        hint = "set `link.max_registers` or `link.max_gap` lower, so that less is read at once"
+        return BadReply(
+            f"the reply to function {function} has {len(reply)} bytes instead of {self.length}", hint
+        )
 
 
 def read(table: Table, address: int, count: int) -> Transaction:

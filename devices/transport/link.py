@@ -262,7 +262,8 @@ class Link(asyncio.Protocol):
         try:
             if unit != pending.unit and not self.any_unit:
                 raise BadReply(
-                    f"unit {unit} answered instead of unit {pending.unit} (see the setting any_unit)"
+                    f"unit {unit} answered instead of unit {pending.unit} (see the setting any_unit)",
+                    "set `link.any_unit: true` if the device answers for any unit, or correct `unit`",
                 )
             result: bytes | Exception = pending.transaction.check(pdu)
         except (BadReply, ExceptionReply) as error:

@@ -7,7 +7,7 @@ else one might guess; a read changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
@@ -22,6 +22,7 @@ from ..modbus.errors import (
     exception_name,
 )
 from ..model.devices import DeviceDefinition
+from ..model.tags import Value
 
 RETRY_AFTER_BUSY: Final = 0.5  # seconds
 LEAST_WAIT: Final = 0.1  # seconds: what `retry_after` says while a try is under way
@@ -55,9 +56,12 @@ def expired(device: str) -> PlcmqError:
     return failure(Code.EXPIRED, f"{device}: the request's time was up before it reached the device")
 
 
-def no_answer(device: str) -> PlcmqError:
-    """The caller's time was up while the device was being read."""
-    return failure(Code.TIMEOUT, f"{device}: no answer within the request's time")
+def no_answer(device: str, values: Mapping[str, Value] | None = None) -> PlcmqError:
+    """The caller's time was up while the device was being read; `values` are what had come by then."""
+    if not values:
+        return failure(Code.TIMEOUT, f"{device}: no answer within the request's time")
+    message = f"{device}: the request's time was up when {len(values)} of its tags had been read"
+    return failure(Code.TIMEOUT, message, details={"values": dict(values)})
 
 
 def cancelled(device: str) -> PlcmqError:
@@ -130,6 +134,9 @@ def _unanswered(device: DeviceDefinition, error: NoReply | BadReply, *, is_write
         what = f"{device.name}: {error.reason} from {device.endpoint}"
     else:
         what = f"{device.name}: no answer from {device.endpoint}: {error.reason}"
+    if isinstance(error, BadReply) and not is_write:
+        details = {"reason": error.reason, "hint": error.hint}
+        return failure(Code.BAD_REPLY, f"{what}; {error.hint}", details=details)
     if not is_write:
         return failure(Code.TIMEOUT, f"{what}; nothing was changed")
     return failure(

@@ -152,7 +152,9 @@ class Reader:
                 self._end(read_job, self._too_late(read_job))
 
     def _too_late(self, read_job: ReadJob) -> PlcmqError:
-        return (expired if read_job.started is None else no_answer)(self._device.name)
+        if read_job.started is None:
+            return expired(self._device.name)
+        return no_answer(self._device.name, read_job.finished())
 
     def take_back(self, job_id: int, error: PlcmqError) -> bool:
         """Ends one read early, with the error; false if it is not here."""

@@ -33,7 +33,8 @@ from ..planning.writes import WriteItem, WriteSpan, plan_writes
 from .errors import as_error, not_allowed
 from .reader import Reader
 
-FC3, FC22, FC23 = 3, 22, 23
+FC3, FC6, FC22, FC23 = 3, 6, 22, 23
+_CONFIRMING: Final = (5, 6, 15, 16)  # functions whose reply repeats what was written
 _FUNCTIONS: Final = {Table.COIL: (5, 15), Table.HOLDING: (6, 16)}  # for one, for many
 _AT_ONCE: Final = Verify()
 EXPONENT_AGE: Final = 10.0  # seconds that an exponent may be old when a value is written with it
@@ -246,9 +247,25 @@ class Writer:
                 progress.names += step.names
                 return
             while step.done < len(step.requests):
-                await self._transact(turn, step.requests[step.done], progress)
+                request = step.requests[step.done]
+                instead = await self._transact(turn, request, progress)
                 step.done += 1
-                progress.names += [name for name, end in step.ends.items() if end == step.done]
+                names = [name for name, end in step.ends.items() if end == step.done]
+                progress.names += names
+                if instead and request.function in _CONFIRMING:
+                    raise self._altered(request, instead, names)
+
+    def _altered(self, request: Transaction, instead: bytes, names: list[str]) -> PlcmqError:
+        """The error of a write that the device confirmed with another value."""
+        written, found = int.from_bytes(request.pdu[3:5]), int.from_bytes(instead)
+        details: dict[str, Any] = {"written": written, "read": found}
+        codec = self._codecs[names[0]] if len(names) == 1 else None
+        if codec is not None and codec.width == 1 and request.function == FC6:
+            details["written"] = {names[0]: codec.decode(request.pdu[3:5], 0)}
+            details["read"] = {names[0]: codec.decode(instead, 0)}
+        what = ", ".join(names) or f"address {int.from_bytes(request.pdu[1:3])}"
+        message = f"{self._device.name}: {what} was written, but the device confirmed another value"
+        return failure(Code.VERIFY_FAILED, message, details=details)
 
     async def _change(self, turn: Turn, part: _Part, progress: Progress) -> None:
         if FC22 in self._device.link.functions and not part.rest:

@@ -39,6 +39,7 @@ TABLE = [
     ("action_failed", "executed", False, 502, Failed),
     ("verify_failed", "executed", False, 502, Failed),
     ("timeout", "not_executed", True, 504, Unavailable),
+    ("bad_reply", "not_executed", False, 502, Failed),
     ("outcome_unknown", "unknown", False, 504, OutcomeUnknown),
     ("cancelled", "not_executed", False, 409, Failed),
     ("internal", "unknown", False, 500, OutcomeUnknown),

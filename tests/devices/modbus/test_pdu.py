@@ -224,8 +224,31 @@ def test_any_bytes_are_a_payload_of_the_right_length_or_an_error(
         payload = transaction.check(reply)
     except (BadReply, ExceptionReply):
         return
+    if transaction.is_write and transaction.skip == transaction.length:
+        assert reply[:3] == transaction.pdu[:3], "function and address prove it"
+        return
     assert reply.startswith(transaction.head)
     assert not transaction.length or len(payload) == transaction.length - transaction.skip
+
+
+@pytest.mark.parametrize(
+    ("transaction", "reply", "instead"),
+    [
+        (write_register(1, 3), "06 0001 0004", "0004"),  # a device that writes the nearest value
+        (write_register(1, 3), "06 0001 0003 00", ""),  # a byte too many
+        (write_coil(1, on=True), "05 0001 0001", ""),  # 1 for on
+        (write_coil(1, on=True), "05 0001 0000", "0000"),
+        (write_registers(1, bytes(4)), "10 0001 0002 04 00000000", ""),  # the whole request
+        (write_registers(1, bytes(4)), "10 0001 0001", "0001"),
+        (write_coils(1, bytes(4)), "0F 0001 0004", ""),
+        (mask_write(1, 2, 3), "16 0001 0002 0004", "00020004"),
+    ],
+)
+def test_function_and_address_prove_that_a_write_was_executed(
+    transaction: Transaction, reply: str, instead: str
+) -> None:
+    """What is returned is what the device says it has written, where that is something else."""
+    assert transaction.check(bytes.fromhex(reply)) == bytes.fromhex(instead)
 
 
 @pytest.mark.parametrize(
@@ -237,12 +260,9 @@ def test_any_bytes_are_a_payload_of_the_right_length_or_an_error(
         (read(Table.HOLDING, 0, 2), "03 02 0001 0002"),  # wrong byte count
         (read(Table.HOLDING, 0, 2), "84 02"),  # exception to another function
         (read(Table.HOLDING, 0, 2), "83"),  # exception without a code
-        (write_register(1, 3), "06 0001 0004"),  # another value
         (write_register(1, 3), "06 0002 0003"),  # another address
-        (write_coil(1, on=True), "05 0001 0000"),
-        (write_registers(1, bytes(4)), "10 0001 0001"),
+        (write_register(1, 3), "06 0001"),  # no value
         (write_coils(1, bytes(4)), "0F 0000 0004"),
-        (mask_write(1, 2, 3), "16 0001 0002 0004"),
         (identify(), "2B 0D 01"),
     ],
 )

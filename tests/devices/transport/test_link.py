@@ -95,7 +95,7 @@ async def test_an_exception_reply_is_told_untouched(plc: Any) -> None:
     [
         (READ, lambda r: r.frame(b"\4\4\0\1\0\2")),
         (READ, lambda r: r.frame(b"\3\2\0\1")),
-        (WRITE, lambda r: r.frame(b"\6\0\1\0\4")),
+        (WRITE, lambda r: r.frame(b"\6\0\2\0\3")),
         (READ, lambda r: r.frame(b"\3\4\0\1\0\2", unit=9)),
     ],
     ids=["function", "length", "echo", "unit"],

@@ -70,12 +70,19 @@ def test_what_was_not_sent_was_not_executed(is_write: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [NoReply("no answer in 1 s", timed_out=True), NoReply("reset"), BadReply("odd")]
+    ("fault", "code", "retryable"),
+    [
+        (NoReply("no answer in 1 s", timed_out=True), Code.TIMEOUT, True),
+        (NoReply("reset"), Code.TIMEOUT, True),
+        (BadReply("odd", "set `link.any_unit`"), Code.BAD_REPLY, False),
+    ],
 )
-def test_no_proper_answer_leaves_a_write_unknown_and_a_read_harmless(fault: NoReply | BadReply) -> None:
+def test_no_proper_answer_leaves_a_write_unknown_and_a_read_harmless(
+    fault: NoReply | BadReply, code: Code, retryable: bool
+) -> None:
     write, read = (as_error(PRESS, fault, is_write=is_write) for is_write in (True, False))
     assert (write.code, write.outcome, write.retryable) == (Code.OUTCOME_UNKNOWN, UNKNOWN, False)
-    assert (read.code, read.outcome, read.retryable) == (Code.TIMEOUT, NOT, True)
+    assert (read.code, read.outcome, read.retryable) == (code, NOT, retryable)
     assert write.message.startswith("press-1: ")
     assert "192.168.0.10:502" in read.message
 
@@ -111,3 +118,14 @@ def test_a_fault_of_our_own_leaves_the_outcome_open_and_a_trace():
     error = errors.fault("press-1", "start", "abc")
     assert (error.code, error.outcome) == (Code.INTERNAL, Outcome.UNKNOWN)
     assert error.details == {"reference": "abc"}
+
+
+def test_a_reply_that_does_not_fit_names_the_setting_that_may_help():
+    error = as_error(PRESS, BadReply("unit 0 answered", "set `link.any_unit: true`"), is_write=False)
+    assert error.details == {"reason": "unit 0 answered", "hint": "set `link.any_unit: true`"}
+    assert "any_unit" in error.message
+
+
+def test_what_came_before_the_time_ran_out_is_given():
+    error = errors.no_answer("press-1", {"a": 1})
+    assert (error.code, error.details) == (Code.TIMEOUT, {"values": {"a": 1}})

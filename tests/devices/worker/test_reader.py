@@ -335,3 +335,13 @@ async def test_values_of_many_reads_under_delay_are_their_own(start_bench):
     for i, end in ends.items():
         values = (await bench.result(end))["values"]
         assert values == {f"t{i}": 7 * i, f"t{i * 7 % 60}": 7 * (i * 7 % 60)}
+
+
+async def test_what_came_before_the_time_ran_out_is_given(start_bench):
+    bench = await start_bench(delay=0.1, max_gap=0)
+    end = bench.read("a", "far", "level", timeout=60)
+    await bench.plc.evidence.wait_until(lambda e: e.requests == 2)
+    bench.worker.expire(float("inf"))
+    error = await bench.error(end)
+    assert error.code == Code.TIMEOUT
+    assert len(error.details["values"]) == 1

@@ -1,16 +1,27 @@
 """Writing tags of a simulated PLC: in which requests, read back how, and with which outcome."""
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 from plcmq.client.protocol.errors import Code, Outcome
 from plcmq.devices.model.devices import LinkSettings
 from plcmq.devices.model.tags import Table
 from plcmq.devices.protocol.messages import CANCEL
-from plcmq.devices.simulator.faults.base import Close
+from plcmq.devices.simulator.faults.base import Close, RequestFault
 from plcmq.devices.simulator.faults.pace import Busy
 from plcmq.devices.simulator.faults.register_map import ExceptionReply, Hole, NoFunction, SelfReset
 from plcmq.devices.simulator.faults.silence import Blackhole, Loss, ReplyLost
+
+
+@dataclass(kw_only=True, eq=False)
+class Clamp(RequestFault):
+    """Answers a write of one register as if it had written 100."""
+
+    def before(self, exchange):
+        if exchange.function == 6:
+            exchange.answer = exchange.pdu[:3] + (100).to_bytes(2)
+
 
 NOT, DONE, UNKNOWN = Outcome.NOT_EXECUTED, Outcome.EXECUTED, Outcome.UNKNOWN
 ALL = LinkSettings().functions
@@ -331,3 +342,10 @@ async def test_what_is_read_during_a_write_is_never_taken_for_recent(start_bench
         await bench.result(write)
         assert (await bench.result(bench.read("a", max_age=60)))["values"] == {"a": value}
         await asyncio.gather(*reads)
+
+
+async def test_a_device_that_confirms_another_value_has_executed_the_write(bench):
+    bench.plc.add(Clamp())
+    error = await bench.error(bench.write({"a": 500}))
+    details = says(error, Code.VERIFY_FAILED, DONE)
+    assert (details["written"], details["read"]) == ({"a": 500}, {"a": 100})
