@@ -7,6 +7,7 @@ is under way, others with the same key wait for its reply; later ones get the re
     Begin    on record before the host gets it       nobody had the key: go on; else the record tells
     Finish   its reply is known                      it is answered when that is on record
     Forget   it surely never reached the device      the key is free again
+    LookUp   somebody asks what became of it         the record tells
 
 A record without a reply is a command of which nobody heard what came of it. An earlier run of the broker may
 have handed it over, or the database put it on record without saying so. Its outcome is unknown, for good.
@@ -21,6 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
+from ...client.protocol.messages import MAX_KEY_LENGTH
+from ...devices.interface.requests import bad_args
 from ...devices.protocol.messages import Job
 from .pending import Pending
 
@@ -60,7 +63,15 @@ class Forget:
     id: KeyId
 
 
-Order = Begin | Finish | Forget
+@dataclass(frozen=True, slots=True, eq=False)
+class LookUp:
+    """Tell what is on record of a key, for this request; nothing is changed."""
+
+    id: KeyId
+    pending: Pending
+
+
+Order = Begin | Finish | Forget | LookUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,14 @@ class Rival:
     job: Job
 
 
+def checked_key(rqargs: Mapping[str, Any]) -> KeyId:
+    """The key that somebody asks for."""
+    key = rqargs.get("key")
+    if not isinstance(key, str) or not 1 <= len(key) <= MAX_KEY_LENGTH:
+        raise bad_args("key", f"must be text of 1 to {MAX_KEY_LENGTH} characters")
+    return KeyId("", key)
+
+
 def digest_of(device: int, action: str, rqargs: Mapping[str, Any]) -> str:
     """The hash by which the same request is known again."""
     text = json.dumps([device, action, rqargs], sort_keys=True, separators=(",", ":"))
@@ -128,6 +147,21 @@ class KeyedCommands:
         self._answer = answer
         self._open: dict[KeyId, Keyed] = {}
         self._by_job: dict[int, Keyed] = {}
+        self._recalls: set[int] = set()  # jobs of those who ask what became of a key
+
+    def recall(self, key: KeyId, pending: Pending) -> None:
+        """Answers what became of the command with this key, now or when the journal has told."""
+        keyed = self._open.get(key)
+        if keyed is not None:
+            self._answer(pending, _recalled(keyed.reply, is_open=True), False)
+        else:
+            self._recalls.add(pending.job)
+            self.outbox.append(LookUp(key, pending))
+
+    def _looked_up(self, order: LookUp, content: Content) -> None:
+        if order.pending.job in self._recalls:  # else its time was up
+            self._recalls.discard(order.pending.job)
+            self._answer(order.pending, content, False)
 
     def start(self, key: KeyId, digest: str, pending: Pending, job: Job) -> None:
         """A command is asked for.
@@ -165,6 +199,7 @@ class KeyedCommands:
             Whether its request is not to be answered with that: it has been answered, or will be when the
             reply is on record.
         """
+        self._recalls.discard(job)
         keyed = self._by_job.get(job)
         if keyed is None:
             return False
@@ -191,7 +226,9 @@ class KeyedCommands:
         """What the journal has done; for a `Begin`, with the record of a key that it knew before."""
         for order, record in done:
             keyed = self._open.get(order.id)
-            if isinstance(order, Begin):
+            if isinstance(order, LookUp):
+                self._looked_up(order, _on_record(record))
+            elif isinstance(order, Begin):
                 mine = keyed if keyed is not None and keyed.begin is order else None
                 if record is not None:
                     self._found(order, record, mine)
@@ -212,7 +249,9 @@ class KeyedCommands:
         again: list[Order] = []
         for order in orders:
             keyed = self._open.get(order.id)
-            if not isinstance(order, Begin):
+            if isinstance(order, LookUp):
+                self._looked_up(order, _content(_no_journal(reason)))
+            elif not isinstance(order, Begin):
                 again.append(order)
                 if isinstance(order, Finish) and keyed is not None and keyed.reply is order.reply:
                     self._end(keyed, order.reply)
@@ -278,6 +317,19 @@ class KeyedCommands:
         self._by_job.pop(keyed.job.id, None)
         for pending in keyed.joined:
             self._by_job.pop(pending.job, None)
+
+
+def _recalled(reply: Content | None, *, is_open: bool) -> Content:
+    if reply is not None:
+        return {"ok": True, "result": {"state": "answered", "reply": dict(reply)}}
+    return {"ok": True, "result": {"state": "in_progress" if is_open else "unknown_key"}}
+
+
+def _on_record(record: Record | None) -> Content:
+    """What the record of a command tells that is not under way."""
+    if record is not None and record.reply is None:
+        return _recalled(_content(_lost()), is_open=False)
+    return _recalled(None if record is None else record.reply, is_open=False)
 
 
 def _content(error: PlcmqError) -> Content:

@@ -17,7 +17,7 @@ from ..catalogue import Catalogue, Entry
 from ..fleet.fleet import LOCAL, Fleet
 from .pending import PendingTable
 
-FEATURES: Final = ("figures", "profiles")  # optional parts of the protocol that this broker has
+FEATURES: Final = ("figures", "profiles", "recall")  # optional parts of the protocol that this broker has
 PAGE: Final = 100  # devices in one answer, unless asked for otherwise
 MAX_PAGE: Final = 1_000  # devices
 

@@ -49,6 +49,12 @@ class Batch:
     missing: int
     replies: list[dict[str, Any]] = field(default_factory=list)
 
+    def is_complete_with(self, place: int, reply: dict[str, Any]) -> bool:
+        """Takes in the reply to one of its requests; whether that was the last."""
+        self.replies[place] = reply
+        self.missing -= 1
+        return not self.missing
+
 
 class PendingTable:
     """The requests that have gone to hosts, or wait to go, and are not yet answered."""

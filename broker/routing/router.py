@@ -47,7 +47,7 @@ from ..catalogue import Catalogue
 from ..fleet.fleet import Fleet, HostId
 from . import errors as refusals
 from .figures import FIGURES, ask_counts, note_counts
-from .idempotency import Content, KeyedCommands, KeyId, Order, Record, digest_of
+from .idempotency import Content, KeyedCommands, KeyId, Order, Record, checked_key, digest_of
 from .overview import TELLS, Overview
 from .pending import Batch, Pending, PendingTable
 from .subscriptions import WatchTable
@@ -56,7 +56,7 @@ MAX_BATCH: Final = 1000  # requests in one `batch`
 GRACE: Final = 1.5  # seconds after its deadline that a host gets to tell what became of a request
 PARK_TIME: Final = 2.0  # seconds that a request waits for a device that is moving between hosts
 ANSWERS: Final = dict(TELLS) | dict(FIGURES)  # at once, from what the broker knows
-OWN_ACTIONS: Final = (*ANSWERS, "batch", "cancel")
+OWN_ACTIONS: Final = (*ANSWERS, "batch", "cancel", "recall")
 
 
 class Router:
@@ -126,6 +126,8 @@ class Router:
             self._start_batch(pending, request.rqargs, now)
         elif request.action == "cancel":
             self._cancel(pending, request.rqargs, now)
+        elif request.action == "recall":
+            self._recall(pending, request.rqargs)
         else:
             raise refusals.unknown_action(request.action, OWN_ACTIONS)
 
@@ -168,6 +170,14 @@ class Router:
             pending.is_read = True
             job = self._new_job(pending, target.device, CANCEL, {"job": target.job})
             self._send(pending, job, target.host)
+
+    def _recall(self, pending: Pending, rqargs: dict[str, Any]) -> None:
+        only(rqargs, "key")
+        key = checked_key(rqargs)
+        self._new_job(pending, 0, "recall", {})  # it waits for the journal as a job does
+        pending.is_read = pending.waits_here = True
+        self._pending.add(pending)
+        self.keyed.recall(key, pending)
 
     def _start_job(self, pending: Pending, device: str | int, request: Request, now: float) -> None:
         entry = self.overview.catalogue.find(device)
@@ -377,14 +387,8 @@ class Router:
             self._count(content["error"]["code"])
         if pending.batch is None:
             self._reply(pending.envelope, encode_reply(pending.codec, reply))
-        else:
-            self._finish_part(pending.batch, pending.place, reply)
-
-    def _finish_part(self, batch: Batch, place: int, reply: dict[str, Any]) -> None:
-        batch.replies[place] = reply
-        batch.missing -= 1
-        if not batch.missing:
-            self._finish(batch.pending, self._now, result={"replies": batch.replies})
+        elif pending.batch.is_complete_with(pending.place, reply):
+            self._finish(pending.batch.pending, self._now, result={"replies": pending.batch.replies})
 
     def _reply(self, envelope: Envelope, body: bytes) -> None:
         self.overview.replies += 1

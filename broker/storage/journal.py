@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from peewee import Database
 
-from ..routing.idempotency import Begin, Finish, Forget, KeyId, Order, Record
+from ..routing.idempotency import Begin, Finish, Forget, KeyId, LookUp, Order, Record
 from .database import Connection
 from .tables import JournalRow
 
@@ -68,15 +68,21 @@ class Journal:
                 JournalRow.update(reply=text).where(*_is(key)).execute(db)
             case Forget(id=key):
                 JournalRow.delete().where(*_is(key)).execute(db)
+            case LookUp(id=key):
+                return self._known(db, key)
         return None
 
     def _begin(self, db: Database, key: KeyId, digest: str, now: float) -> Record | None:
         row = {"scope": key.scope, "key": _text(key), "digest": digest, "created": now}
         if JournalRow.insert(row).on_conflict_ignore().as_rowcount().execute(db):
             return None
+        return self._known(db, key)
+
+    def _known(self, db: Database, key: KeyId) -> Record | None:
         known = JournalRow.select(JournalRow.digest, JournalRow.reply).where(*_is(key)).tuples()
-        ((found, text),) = known.execute(db)
-        return Record(found, None if text is None else json.loads(text))
+        for found, text in known.execute(db):
+            return Record(found, None if text is None else json.loads(text))
+        return None
 
 
 def _is(key: KeyId) -> tuple[object, object]:

@@ -148,7 +148,7 @@ const lookUp = async () => {
   try {
     for (const form of Object.values(state.forms)) {
       if (!form.result?.key) continue;
-      const told = await recalled(form.result.key);
+      const told = await recalled(form.result);
       if (told) form.result = told;
     }
   } catch {

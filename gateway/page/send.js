@@ -3,6 +3,7 @@
 import {isLive} from "./state.js";
 import {seconds} from "./live.js";
 
+const LATE = 10; // seconds after which the gateway refuses a command, with some to spare
 const MARGIN = 5; // seconds beyond the command's own time
 
 export const newKey = () => {
@@ -22,6 +23,7 @@ export const command = async (state, method, path, body, key, limit) => {
   if (!isLive(state, seconds())) {
     return {kind: "not_executed", body: {detail: "The page is not live; nothing was sent."}};
   }
+  const sent = seconds();
   let reply, told;
   try {
     reply = await fetch(path, {
@@ -32,16 +34,19 @@ export const command = async (state, method, path, body, key, limit) => {
     });
     told = await reply.json();
   } catch (error) {
-    return {kind: "unknown", body: {detail: `The connection to the gateway broke: ${error.message}`}, key};
+    return {kind: "unknown", body: {detail: `The connection to the gateway broke: ${error.message}`}, key, sent};
   }
   if (reply.ok) return {kind: reply.headers.get("Idempotent-Replayed") ? "replayed" : "done", body: told};
   return {kind: told.outcome ?? "unknown", body: told};
 };
 
 // After a break: what became of a command, without carrying it out. Null where that cannot be told yet.
-export const recalled = async (key) => {
+// A key that nobody knows is only certain when the command, should it still be on its way, would be refused as late.
+export const recalled = async ({key, sent}) => {
+  const late = seconds() - sent > LATE;
   const told = await ask(`api/v1/requests/${key}`);
-  if (told.state !== "answered") return told.state === "unknown_key" ? {kind: "not_executed", body: {detail: "The broker never got it."}} : null;
+  if (told.state === "unknown_key" && late) return {kind: "not_executed", body: {detail: "It never reached the machine."}};
+  if (told.state !== "answered") return null;
   const {ok, result, error} = told.reply;
   if (ok) return {kind: "done", body: result};
   return {kind: error.outcome, body: {detail: error.message, code: error.code, details: error.details}};

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from plcmq.broker.catalogue import Catalogue, Entry, Kind
 from plcmq.broker.fleet.fleet import LOCAL, Fleet
-from plcmq.broker.routing.idempotency import Begin, Finish, Forget, Record
+from plcmq.broker.routing.idempotency import Begin, Finish, Forget, LookUp, Record
 from plcmq.broker.routing.overview import Overview
 from plcmq.broker.routing.router import GRACE, Router
 from plcmq.client.protocol.errors import Code, failure
@@ -47,6 +47,8 @@ class Shelf:
                 self.rows[key] = Record(self.rows[key].digest, json.loads(json.dumps(reply)))
             case Forget(id=key):
                 self.rows.pop(key, None)
+            case LookUp(id=key):
+                return self.rows.get(key)
         return None
 
 
@@ -491,3 +493,72 @@ class OnceOnly(RuleBasedStateMachine):
 
 OnceOnly.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 TestOnceOnly = OnceOnly.TestCase
+
+
+def recalled(broker, key="order-1"):
+    """What `recall` says of a key, when the journal has been asked."""
+    request = {"action": "recall", "rqargs": {"key": key}, "id": 77, "timeout": 1}
+    broker.router.receive((b"b",), json.dumps(request).encode(), broker.now)
+    broker.journal()
+    return [reply for reply in broker.replies() if reply["id"] == 77]
+
+
+def test_what_became_of_a_command_can_be_asked_without_carrying_it_out():
+    broker = Broker()
+    assert recalled(broker)[0]["result"] == {"state": "unknown_key"}
+    broker.write(5)
+    assert recalled(broker)[0]["result"] == {"state": "in_progress"}
+    (job,) = broker.jobs()
+    broker.done(job, result={"written": ["size"]})
+    broker.journal()
+    broker.replies()
+    stored = {"ok": True, "result": {"written": ["size"]}}
+    assert recalled(broker)[0]["result"] == {"state": "answered", "reply": stored}
+    assert broker.jobs() == []
+
+
+def test_a_command_that_an_earlier_broker_handed_over_is_unknown_when_asked_for():
+    before = Broker()
+    before.write(5)
+    before.journal()
+    told = recalled(Broker(before.shelf))[0]["result"]
+    assert (told["state"], told["reply"]["error"]["code"]) == ("answered", "outcome_unknown")
+
+
+def test_what_never_reached_the_device_is_an_unknown_key():
+    broker = Broker()
+    broker.write(5)
+    broker.journal()
+    (job,) = broker.jobs()
+    broker.done(job, error=failure(Code.DEVICE_DOWN, "down"))
+    broker.journal()
+    broker.replies()
+    assert recalled(broker)[0]["result"] == {"state": "unknown_key"}
+
+
+def test_who_asked_too_long_ago_gets_one_reply_only():
+    broker = Broker()
+    request = {"action": "recall", "rqargs": {"key": "k"}, "id": 77, "timeout": 1}
+    broker.router.receive((b"b",), json.dumps(request).encode(), broker.now)
+    broker.now += 2
+    broker.router.tick(broker.now)
+    assert broker.reply()["error"]["code"] == "expired"
+    broker.journal()
+    assert broker.replies() == []
+
+
+def test_a_journal_that_cannot_be_read_is_said():
+    broker = Broker()
+    request = {"action": "recall", "rqargs": {"key": "k"}}
+    broker.router.receive((b"b",), json.dumps(request).encode(), broker.now)
+    orders, broker.router.keyed.outbox = broker.router.keyed.outbox, []
+    broker.router.journal_failed(orders, "the disk is full", broker.now)
+    assert "the disk is full" in broker.reply()["error"]["message"]
+
+
+def test_a_key_that_cannot_be_one_is_refused():
+    for key in ("", "k" * 129, 7, None):
+        broker = Broker()
+        request = {"action": "recall", "rqargs": {"key": key}}
+        broker.router.receive((b"b",), json.dumps(request).encode(), broker.now)
+        assert broker.reply()["error"]["code"] == "bad_args"

@@ -1,7 +1,7 @@
 """The journal of keyed commands, on SQLite and on PostgreSQL."""
 
 import pytest
-from plcmq.broker.routing.idempotency import Begin, Finish, Forget, KeyId, Record
+from plcmq.broker.routing.idempotency import Begin, Finish, Forget, KeyId, LookUp, Record
 from plcmq.broker.storage.journal import Journal
 from plcmq.broker.storage.registry import Registry
 
@@ -69,3 +69,13 @@ def test_every_text_is_a_key_of_its_own(journal, text):
     journal.carry_out([Begin(other, "other") for other in others], 0.0)
     assert one(journal, Begin(KeyId("", text), "d1")) is None
     assert one(journal, Begin(KeyId("", text), "d2")) == Record("d1", None)
+
+
+def test_what_is_on_record_can_be_looked_up_and_nothing_is_changed(journal):
+    key = KeyId("a", "k")
+    look = LookUp(key, None)
+    assert one(journal, look) is None
+    one(journal, Begin(key, "digest"))
+    assert one(journal, look) == Record("digest", None)
+    one(journal, Finish(key, {"ok": True}))
+    assert one(journal, look) == Record("digest", {"ok": True})
