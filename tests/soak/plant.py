@@ -94,7 +94,8 @@ class Plant:
         self.plcs: dict[str, list[SimulatedPlc]] = {}
         self.devices: list[dict[str, Any]] = []
         self.groups: dict[str, list[int]] = {}
-        self._profiles = load_site(SITE).profiles
+        self._profiles = dict(load_site(SITE).profiles)
+        self._changes = 0  # of the profile
         self._profile = compile_site(SiteContent(self._profiles, ())).profiles["machine"]
         self._stack = AsyncExitStack()
 
@@ -119,6 +120,13 @@ class Plant:
     def content(self) -> SiteContent:
         """For the registry."""
         return SiteContent(self._profiles, tuple(self.devices))
+
+    def changed_content(self) -> SiteContent:
+        """The same devices, with a profile that differs from the one before."""
+        self._changes += 1
+        changed = self._profiles["machine"] | {"description": f"Changed {self._changes} times"}
+        self._profiles = self._profiles | {"machine": changed}
+        return self.content
 
     @property
     def all(self) -> list[SimulatedPlc]:

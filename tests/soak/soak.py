@@ -6,7 +6,8 @@ Strategy: simulated PLCs and the judge in this process; broker, host and clients
 killed. The time is spent in phases, each of which shows something that another would hide:
 
     windows     no faults, and one device in ten black-holed, in turn: what others feel of it
-    storm       all faults at the struck devices, and kills of clients, broker and host
+    storm       all faults at the struck devices; clients, broker and host are killed, broker and host stopped
+                (a host also while devices are down), and the profile of all devices changes
     endurance   all faults, no kills: whether memory and descriptors stay flat
     dead        without load, one device dies and comes back, and one gets 5,000 writes at once
     end         SIGTERM: everything is closed in order
@@ -27,13 +28,13 @@ from pathlib import Path
 from random import Random
 
 import uvloop
-from plant import STRUCK, Plant
+from plant import STRUCK, TIMEOUT, Plant
 from plcmq.broker.storage.registry import Registry
 from plcmq.broker.storage.threads import DatabaseThread
 from plcmq.client import AsyncConnection, PlcmqError, connect
 from plcmq.devices.simulator.evidence import Ending
-from plcmq.devices.simulator.faults.base import Fault
-from plcmq.devices.simulator.faults.silence import Blackhole
+from plcmq.devices.simulator.faults.base import Close, Fault
+from plcmq.devices.simulator.faults.silence import Blackhole, Unplug
 from plcmq.devices.simulator.plc import SimulatedPlc
 from processes import Client, Program, free_port
 from storm import strikes
@@ -43,6 +44,7 @@ from verdict import Case, Series
 CLIENTS = 2
 NUMBERS = 1_000_000  # of commands, for each client process
 WINDOWS, STORM, ENDURANCE = 0.25, 0.35, 0.4  # parts of the duration
+BEYOND_LEASE = 6.0  # seconds; a host that stood still for so long has lost its PLCs
 SETTLE = 0.75  # seconds at the beginning of a window that belong to neither
 
 
@@ -172,7 +174,16 @@ class Soak:
     async def storm(self, seconds: float) -> None:
         """Faults and kills."""
         self.phase = "storm"
-        kinds = [self.kill_client, self.kill_client, self.kill_host, self.kill_broker, self.stop_host]
+        kinds = [
+            self.kill_client,
+            self.change_profile,
+            self.kill_host,
+            self.stop_broker,
+            self.kill_client,
+            self.kill_broker,
+            self.stop_host,
+            self.stop_host_with_devices_down,
+        ]
         async with self.faults():
             until = time.monotonic() + seconds
             for turn in count():
@@ -265,6 +276,30 @@ class Soak:
         self.case.killed["host stopped"] += 1
         self.look_after("host")
         await self.programs["host"].sleep(self.dice.uniform(0.5, 6.0))
+
+    async def stop_broker(self) -> None:
+        self.case.killed["broker stopped"] += 1
+        self.look_after("broker")
+        await self.programs["broker"].sleep(self.dice.uniform(0.5, 6.0))
+
+    async def stop_host_with_devices_down(self) -> None:
+        """The host wakes after its lease, when what was down can be reached again."""
+        self.case.killed["host stopped, devices down"] += 1
+        self.look_after("host")
+        with contextlib.ExitStack() as faults:
+            for plc in self.plant.plcs["struck"]:
+                faults.enter_context(plc.fault(Unplug(close=Close.RST)))
+            await asyncio.sleep(TIMEOUT)
+            stopped = asyncio.create_task(self.programs["host"].sleep(BEYOND_LEASE))
+            await asyncio.sleep(BEYOND_LEASE / 2)
+        await stopped
+
+    async def change_profile(self) -> None:
+        """Every device is served anew, on the connection that it has."""
+        self.case.killed["profile changed"] += 1
+        content = self.plant.changed_content()
+        async with DatabaseThread(Registry(self.registry)) as registry:
+            await registry.run(lambda r: r.apply(content))
 
     @contextlib.asynccontextmanager
     async def showing(self) -> AsyncIterator[None]:
