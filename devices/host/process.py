@@ -223,7 +223,11 @@ class _HostProcess:
 
     def _send_frame(self) -> None:
         """Sends the next frame of what there is to say; raises `zmq.Again` where the broker is away."""
-        body, messages = next(frames(self._outbox, shortened))
+        frame = next(frames(self._outbox, shortened), None)
+        if frame is None:
+            self._outbox.clear()  # nothing of it can be sent, or stands for it
+            return
+        body, messages = frame
         self._socket.send(body, zmq.NOBLOCK)
         del self._outbox[:messages]
 

@@ -8,6 +8,7 @@ with everything on it. So frames are filled to about 1 MiB; what is longer by it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from ...client.protocol.bodies import MAX_FRAME_BYTES, encode_item
@@ -15,9 +16,10 @@ from ...client.protocol.errors import Code, Outcome, failure
 from ..planning.learned import Learned
 from ..site.definitions.content import Definition
 from .messages import Done, Event, Job, Serve
-from .wire import Message, joined, pack_one
+from .wire import Message, joined, pack, pack_one
 
 FULL: Final = 1024 * 1024  # bytes; a frame gets no further message then
+AT_ONCE: Final = 64  # messages of a frame at most
 LONGEST: Final = MAX_FRAME_BYTES - 64  # bytes of one message; the rest is what a body adds to it
 
 
@@ -33,6 +35,18 @@ def frames(
     Returns:
         Each frame, with the number of messages that are done with when it has been sent.
     """
+    waiting = iter(messages)
+    while some := [*islice(waiting, AT_ONCE)]:
+        body = pack(some)  # nearly always short: measuring each message would take twice the time
+        if len(body) <= FULL:
+            yield body, len(some)
+        else:
+            yield from _measured(some, instead)
+
+
+def _measured(
+    messages: Iterable[Message], instead: Callable[[Message], Message | None]
+) -> Iterator[tuple[bytes, int]]:
     parts: list[bytes] = []
     size = done = 0
     for message in messages:
@@ -75,6 +89,9 @@ def with_serves_joined(messages: Sequence[Message]) -> Iterator[Message]:
 
     So each profile travels once a frame and not once a device.
     """
+    if not any(isinstance(message, Serve) for message in messages):
+        yield from messages
+        return
     run = _Run()
     for message in messages:
         if isinstance(message, Serve) and run.agrees_with(message.profiles):

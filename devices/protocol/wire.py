@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, get_args, get_type_hints
 
-from ...client.protocol.bodies import Codec, codec_of, decode, encode_item, encode_list
+from ...client.protocol.bodies import Codec, codec_of, decode, encode, encode_item, encode_list
 from ...client.protocol.errors import PlcmqError
 from ..model.devices import State
 from ..planning.learned import Learned, forms_of, holes_of
@@ -33,13 +33,12 @@ class NoHostMessage(ValueError):
 
 def pack(messages: Iterable[Message]) -> bytes:
     """Messages as one body, however long."""
-    return joined([pack_one(message) for message in messages])
+    return encode(Codec.MSGPACK, {"m": [_numbered(message) for message in messages]})
 
 
 def pack_one(message: Message) -> bytes:
     """A message as a part of a body."""
-    kind = _BY_CLASS[type(message)]
-    return encode_item([kind.number, *_to_list(kind, message)])
+    return encode_item(_numbered(message))
 
 
 def joined(parts: Sequence[bytes]) -> bytes:
@@ -70,6 +69,11 @@ class _Kind:
     names: tuple[str, ...]  # of its fields
     readers: tuple[Callable[[Any], Any], ...]  # check a field's plain data, and give its value
     writers: dict[int, Callable[[Any], Any]]  # by place: fields whose values are no plain data themselves
+
+
+def _numbered(message: Message) -> list[Any]:
+    kind = _BY_CLASS[type(message)]
+    return [kind.number, *_to_list(kind, message)]
 
 
 def _to_list(kind: _Kind, message: object) -> list[Any]:

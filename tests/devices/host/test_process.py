@@ -219,6 +219,7 @@ async def test_a_result_that_no_message_can_carry_is_told_as_executed_and_the_ho
     broker, start, plc, monkeypatch
 ):
     monkeypatch.setattr(frames, "LONGEST", 300)
+    monkeypatch.setattr(frames, "FULL", 300)
     await start()
     await broker.welcome()
     broker.serve(plc)

@@ -32,6 +32,7 @@ def test_all_messages_arrive_in_order_in_frames_of_about_a_mebibyte(sizes):
 def short(monkeypatch):
     """Frames take 1000 bytes at most."""
     monkeypatch.setattr(subject, "LONGEST", 1000)
+    monkeypatch.setattr(subject, "FULL", 500)
 
 
 def sent_in_place_of(message, instead):
