@@ -15,7 +15,6 @@ WITHOUT_TESTS = {
     "broker/routing/errors.py",
     "broker/routing/overview.py",
     "broker/routing/subscriptions.py",
-    "broker/service/serve.py",
     "client/aio/locked.py",
     "client/protocol/bodies.py",
     "client/sync/shared_socket.py",
