@@ -56,7 +56,7 @@ class Gateway:
             Sources(plc, lambda: measured.own() | {"failures": asking.failed[::-1]}, self._revision)
         )
         measured.watch(self.hub)
-        for router in (
+        routers = (
             devices.routes(asking),
             tags.routes(asking),
             actions.routes(asking),
@@ -68,9 +68,10 @@ class Gateway:
             streams.routes(self.hub, self._is_full),
             live.routes(self.hub, self._is_full),
             metrics.routes(measured),
-        ):
+        )
+        for router in routers:
             inner.include_router(router)
-        add_handlers(inner)
+        add_handlers(inner, [route for router in routers for route in router.routes])
         self._catalogue = Catalogue(plc, inner.openapi)
         inner.include_router(page.routes(lambda: (self._catalogue.document, self._catalogue.etag)))
         self._measured = measured

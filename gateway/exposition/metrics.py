@@ -142,7 +142,9 @@ def broker_families(
     errors: list[Sample] = [("", {"code": code}, count) for code, count in sorted(stats["errors"].items())]
     yield Family("plcmq_errors_total", "counter", "Error replies by code.", errors)
     yield Family("plcmq_pending_requests", "gauge", "Requests on their way.", [("", {}, stats["pending"])])
-    yield Family("plcmq_clients", "gauge", "Clients that wait for replies.", [("", {}, stats["clients"])])
+    yield Family(
+        "plcmq_clients", "gauge", "Clients that wait for replies.", [("", {}, stats["clients"]["waiting"])]
+    )
     states: list[Sample] = [
         ("", {"state": state}, count) for state, count in sorted(figures["states"].items())
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
 
 from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
 from .flight import flight_of
@@ -84,8 +85,9 @@ def _other(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def add_handlers(app: FastAPI) -> None:
-    """Every error of an app becomes a problem."""
+def add_handlers(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Every error of an app with these routes becomes a problem."""
+    app.state.plcmq_routes = routes
     app.add_exception_handler(PlcmqError, _plcmq_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
@@ -103,7 +105,18 @@ async def _http_error(request: Request, error: Exception) -> Response:
     detail = f"{request.method} {request.url.path}: {error.detail}"
     response = problem(failure(code, detail), flight_of(request.scope).id, error.status_code)
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """All methods of a path; a route knows its own only."""
+    allowed: set[str] = set()
+    for route in request.app.state.plcmq_routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            allowed |= route.methods or set()
+    return allowed
 
 
 async def _bad_parameter(request: Request, error: Exception) -> Response:

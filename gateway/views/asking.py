@@ -32,6 +32,7 @@ Timeout = Annotated[
 ]
 MOST_FAILED: Final = 50  # commands that are remembered
 READS: Final = frozenset({"read", "status", "describe", "trace", "identify"})
+_PLAIN = re.compile(r"[\w.:@/+~-]{1,128}", re.ASCII)
 _PREFERRED = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,4})\"?")
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 
@@ -106,11 +107,11 @@ class Asking:
             "command request_id=%s device=%s action=%s outcome=%s code=%s key=%s "
             "queue_ms=%.1f device_ms=%.1f client=%s",
             flight.id,
-            device,
-            action,
+            shown(device),
+            shown(action),
             "executed" if error is None else error.outcome,
             "ok" if error is None else error.code,
-            request.headers.get("idempotency-key", "-"),
+            shown(request.headers.get("idempotency-key", "-")),
             flight.elapsed.get("queue", 0.0) * 1000,
             flight.elapsed.get("device", 0.0) * 1000,
             who,
@@ -118,6 +119,12 @@ class Asking:
         if error is not None:
             self.failed.append(failed_row(flight.id, device, action, error, who))
             del self.failed[:-MOST_FAILED]
+
+
+def shown(text: object) -> str:
+    """What a caller has chosen, as one word of a line of the log, whatever is in it."""
+    plain = str(text)
+    return plain if _PLAIN.fullmatch(plain) else ascii(plain[:100])
 
 
 def failed_row(

@@ -66,7 +66,7 @@ def checked(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     if body.keys() != {"requests"} or not isinstance(requests, list) or len(requests) > MOST:
         raise failure(Code.BAD_ARGS, f'the body must be {{"requests": […]}} with at most {MOST}')
     for number, one in enumerate(requests):
-        if not isinstance(one, dict) or not one.keys() <= _FIELDS or one.get("device") is None:
+        if not _is_request(one):
             detail = f"requests[{number}] must be an object with device and action, and rqargs, key, timeout"
             raise failure(Code.BAD_ARGS, detail, details={"path": f"requests.{number}"})
         if one.get("action") in BUILT_IN - _ALLOWED_BUILT_IN:
@@ -74,6 +74,15 @@ def checked(body: Mapping[str, Any]) -> list[dict[str, Any]]:
                 Code.UNKNOWN_ACTION, f"requests[{number}]: {one['action']!r} is not offered over HTTP"
             )
     return requests
+
+
+def _is_request(one: object) -> bool:
+    if not isinstance(one, dict) or not one.keys() <= _FIELDS:
+        return False
+    device = one.get("device")
+    return (
+        isinstance(one.get("action"), str) and isinstance(device, str | int) and not isinstance(device, bool)
+    )
 
 
 def _told(reply: object, request_id: str) -> dict[str, Any]:

@@ -89,7 +89,12 @@ def start_gateway(fake_broker: Any) -> Iterator[Callable[..., Running]]:
     fake_broker.answers |= {
         "info": lambda _: {"name": "plcmq", "version": "1", "uptime": 1.0, "revision": 1, "features": []},
         "profiles": lambda _: {"profiles": [PRESS], "total": 1, "revision": 1},
-        "stats": lambda _: {"requests": 7, "errors": {"busy": 2}, "pending": 0, "clients": 1},
+        "stats": lambda _: {
+            "requests": 7,
+            "errors": {"busy": 2},
+            "pending": 0,
+            "clients": {"waiting": 1, "most": 1},
+        },
         "figures": lambda request: {
             "columns": COLUMNS,
             "rows": [row(1), row(2, "down")][request.rqargs.get("offset", 0) :][: request.rqargs["limit"]],

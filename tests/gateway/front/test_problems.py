@@ -61,3 +61,8 @@ def test_a_wrong_parameter_is_named_and_its_value_kept_back(web: httpx.Client) -
     assert (reply.status_code, reply.json()["code"]) == (422, "bad_args")
     assert reply.json()["details"]["path"] == "query.limit"
     assert "secret" not in reply.text
+
+
+def test_a_wrong_method_is_told_all_the_right_ones(web: httpx.Client) -> None:
+    assert web.put("/api/v1/devices/press-1/tags").headers["Allow"] == "GET, PATCH"
+    assert web.put("/api/v1/devices/press-1/lock").headers["Allow"] == "DELETE, POST"

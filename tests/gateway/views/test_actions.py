@@ -8,7 +8,7 @@ import httpx
 import pytest
 from plcmq.devices.interface.requests import BUILT_IN as EVERY_DEVICE
 from plcmq.gateway.views.actions import BUILT_IN
-from plcmq.gateway.views.asking import idempotency_key
+from plcmq.gateway.views.asking import idempotency_key, shown
 
 ACTION = "/api/v1/devices/press-1/actions/start_batch"
 
@@ -82,6 +82,9 @@ def test_a_batch_tells_each_reply_apart(web: httpx.Client, fake_broker: Any) -> 
         {"requests": [{"action": "info"}]},
         {"requests": [{"device": "a", "action": "x", "token": "t"}]},
         {"requests": [{"device": "a", "action": "write_raw"}]},
+        {"requests": [{"device": "a", "action": {}}]},
+        {"requests": [{"device": [None], "action": "x"}]},
+        {"requests": [{"device": True, "action": "x"}]},
         {"requests": [{"device": "a", "action": "x"}] * 101},
     ],
 )
@@ -99,3 +102,11 @@ def test_a_lock_comes_and_goes_with_its_token(web: httpx.Client, fake_broker: An
     assert web.delete("/api/v1/devices/press-1/lock").status_code == 422
     assert web.delete("/api/v1/devices/press-1/lock", headers={"Lock-Token": "t1"}).status_code == 200
     assert last(fake_broker, "unlock").token == "t1"
+
+
+def test_no_name_makes_a_line_of_the_log_of_its_own() -> None:
+    assert shown("press-1") == "press-1"
+    for name in ("a\nb", "a b", "\x1b[31m", "é", "", "a" * 200):
+        assert shown(name).isprintable()
+        assert shown(name).isascii()
+        assert shown(name).startswith("'")
