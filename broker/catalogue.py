@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..client.protocol.errors import Code, failure
 from ..devices.interface.requests import CompiledProfile
@@ -37,7 +37,10 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A device: its form as it is stored, compiled, and its kind."""
+    """A device: its form as hosts are told it, compiled, and its kind.
+
+    `area` is no business of hosts, and changing it must not touch a connection.
+    """
 
     form: Definition
     device: DeviceDefinition
@@ -104,7 +107,9 @@ def _kind(name: str, form: Definition, before: Catalogue) -> Kind:
 
 
 def _entry(form: Definition, kind: Kind, before: Catalogue) -> Entry:
-    known = before.devices.get(form["id"])
-    if known is not None and known.kind is kind and same(known.form, form):
+    known, area = before.devices.get(form["id"]), form.get("area", "")
+    if area:
+        form = {key: value for key, value in form.items() if key != "area"}
+    if known is not None and known.kind is kind and known.device.area == area and same(known.form, form):
         return known
-    return Entry(form, compile_device(form), kind)
+    return Entry(form, replace(compile_device(form), area=area), kind)

@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, str] = {
         "client/protocol devices/model devices/modbus devices/site/definitions devices/site/forms"
     ),
     "devices/site": (
-        "devices/model devices/python devices/site/definitions devices/site/forms devices/site/rules"
+        "devices/model devices/modbus devices/python devices/site/definitions devices/site/forms "
+        "devices/site/rules"
     ),
     "devices": "devices/python",
     "devices/interface": (

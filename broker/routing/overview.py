@@ -106,6 +106,7 @@ def _row(overview: Overview, entry: Entry) -> dict[str, Any]:
         "state": str(state.state),
         "since": state.since or None,
         "reason": state.reason or None,
+        **({"area": device.area} if device.area else {}),
     }
 
 

@@ -242,7 +242,8 @@ class DeviceHost:
         self._unfit.pop(device_id, None)
         try:
             device = compile_device(definition[0])
-            return device, self._compiled_profile(device.profile, definition[1])
+            compiled = self._compiled_profile(device.profile, definition[1])
+            return device, compiled.shifted(device.address_offset)
         except Exception as error:  # the boundary of one definition: it must not keep others waiting
             logger.exception("device %d cannot be served", device_id)
             self._note_unfit(device_id, error)

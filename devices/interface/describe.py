@@ -13,7 +13,9 @@ from .requests import BUILT_IN, CompiledProfile
 def describe(device: DeviceDefinition, compiled: CompiledProfile) -> dict[str, Any]:
     """The description of a device, with JSON Schemas of tags' values and of actions' arguments."""
     about = {"id": device.id, "name": device.name, "description": device.description}
-    return {"device": about, **describe_profile(compiled)}
+    if device.area:
+        about["area"] = device.area
+    return {"device": about, **describe_profile(compiled.shifted(device.address_offset))}
 
 
 def describe_profile(compiled: CompiledProfile) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class CompiledProfile:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
+        self._shifted: dict[int, CompiledProfile] = {}  # by offset
         self.codecs: Mapping[str, TagCodec] = codecs(profile)
         self.wants: Mapping[str, Want] = {
             name: Want(name, codec.tag.table, codec.tag.address, codec.width, codec.tag.alone)
@@ -53,6 +54,14 @@ class CompiledProfile:
         self.joint_wants: Mapping[str, Want] = dict(self._joint_wants())
         self.fences = fences_around(self.wants.values())
         self.arguments = {name: Arguments(action) for name, action in profile.actions.items()}
+
+    def shifted(self, offset: int) -> CompiledProfile:
+        """The same for a device whose registers begin elsewhere; made once for each offset."""
+        if not offset:
+            return self
+        if offset not in self._shifted:
+            self._shifted[offset] = CompiledProfile(self.profile.shifted(offset))
+        return self._shifted[offset]
 
     def _joint_wants(self) -> Iterator[tuple[str, Want]]:
         """Each value whose exponent is in another register, as one that reaches over both."""

@@ -7,7 +7,7 @@ simulator and tests can all read it. Addresses are 0-based as on the wire; times
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -25,6 +25,13 @@ class Profile:
     description: str = ""
     on_connect: tuple[Step, ...] = ()  # done after each new connection, before anything else is sent
     heartbeats: tuple[Heartbeat, ...] = ()
+
+    def shifted(self, offset: int) -> Profile:
+        """The same with every address moved, for a device whose registers begin elsewhere."""
+        if not offset:
+            return self
+        tags = {name: replace(tag, address=tag.address + offset) for name, tag in self.tags.items()}
+        return replace(self, tags=tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,8 @@ class DeviceDefinition:
     link: LinkSettings = LinkSettings()
     enabled: bool = True
     description: str = ""
+    address_offset: int = 0  # added to every address of its profile
+    area: str = ""  # where in the plant it is; for people and access rights, no business of hosts
 
     @property
     def endpoint(self) -> Endpoint:

@@ -55,7 +55,7 @@ class SimulatedSite:
         for device in site.devices:
             host = loopback(device.host)
             place = Endpoint(host or device.host, device.port)
-            profile = site.profiles[device.profile]
+            profile = site.profiles[device.profile].shifted(device.address_offset)
             plc = self._by_place.get(place)
             if plc is None:
                 plc = self._by_place[place] = SimulatedPlc(

@@ -80,6 +80,8 @@ def compile_device(form: Definition) -> DeviceDefinition:
             link=_link(form["link"]) if form.get("link") else _NO_LINK,
             enabled=form.get("enabled") is not False,
             description=form.get("description", ""),
+            address_offset=form.get("address_offset", 0),
+            area=form.get("area", ""),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _misfit(("devices", str(form.get("name", form.get("id", "?")))), error) from error

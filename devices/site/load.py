@@ -1,17 +1,16 @@
 """The site file to content: read, validated whole, and brought into its one writing.
 
-Strategy: text to data (`document`), data to forms (`structure`), forms against each other (`rules`). The
-problems of the last two are collected and sorted by line, so one look at the file settles them all.
+Strategy: files to data (`files`), data to forms (`structure`), forms against each other (`rules`). All
+problems are collected and sorted by file and line, so one look at the files settles them all.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path as FilePath
 
 from .definitions.content import SiteContent
-from .definitions.document import MAX_BYTES, Document, parse_document
 from .definitions.expand import expanded
+from .definitions.files import SiteText, read_files
 from .definitions.problems import Problem, SiteError
 from .forms.base import canonical
 from .forms.schema import SiteForm
@@ -19,28 +18,16 @@ from .forms.structure import read_forms
 from .whole import check_site
 
 
-def load_site(path: FilePath) -> SiteContent:
-    """The content of a site file.
+def load_site(*paths: FilePath) -> SiteContent:
+    """The content of site files and of folders of them, as one site.
 
     Args:
-        path: the file, YAML in UTF-8.
+        paths: files, YAML in UTF-8, and folders, of which all `*.yaml` are read.
 
     Raises:
-        SiteError: the file cannot be read or is not valid; with file, line and path of every problem.
+        SiteError: a file cannot be read or is not valid; with file, line and path of every problem.
     """
-    file = str(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise _unreadable(file, f"is larger than {MAX_BYTES // 2**20} MiB")
-        data = path.read_bytes()
-    except OSError as error:
-        raise _unreadable(file, f"cannot be read: {error.strerror or error}") from error
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise SiteError([Problem((), f"is not UTF-8: byte 0x{data[error.start]:02x}", line, file)]) from error
-    return parse_site(text, file)
+    return _content_of(read_files(paths))
 
 
 def parse_site(text: str, file: str = "") -> SiteContent:
@@ -53,28 +40,21 @@ def parse_site(text: str, file: str = "") -> SiteContent:
     Raises:
         SiteError: it is not valid; with file, line and path of every problem.
     """
-    document = parse_document(text, file)
-    content, found = expanded(document.content)
-    found += _problems_of(content)
-    problems = [*document.problems, *_located(found, document, file)]
-    if problems:
-        raise SiteError(sorted(problems, key=lambda problem: problem.line or 0))
-    return _content_of(content)
+    site = SiteText()
+    site.add(text, file)
+    return _content_of(site)
 
 
-def _problems_of(content: object) -> list[Problem]:
+def _content_of(site: SiteText) -> SiteContent:
+    content, found = expanded(site.content)
     parts, problems = read_forms(content)
-    return problems + check_site(parts)
-
-
-def _content_of(content: object) -> SiteContent:
+    found += problems + check_site(parts)
+    wrong = [*site.problems, *map(site.located, found)]
+    if wrong:
+        raise SiteError(sorted(wrong, key=_place))
     form = canonical(SiteForm.model_validate(content))
     return SiteContent(form.get("profiles", {}), tuple(form.get("devices", ())))
 
 
-def _located(problems: list[Problem], document: Document, file: str) -> list[Problem]:
-    return [dataclasses.replace(p, line=document.line_of(p.path), file=file) for p in problems]
-
-
-def _unreadable(file: str, why: str) -> SiteError:
-    return SiteError([Problem((), why, None, file)])
+def _place(problem: Problem) -> tuple[str, int]:
+    return problem.file, problem.line or 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from ..modbus.limits import LAST_ADDRESS
 from ..model.codec import TagCodec
 from ..model.codec import codecs as codecs_of
 from ..model.devices import LinkSettings
@@ -43,6 +44,8 @@ def _check_devices(parts: SiteParts, codecs: dict[str, dict[str, TagCodec]]) -> 
         if form is None:
             continue
         yield from _check_profile(form, path, parts.profile_names, codecs)
+        if form.address_offset and form.profile in codecs:
+            yield from _check_offset(codecs[form.profile].values(), form.address_offset, path)
         if form.link.model_fields_set and form.profile in codecs:
             link = compile_device(canonical(form)).link
             yield from _check_limits(codecs[form.profile].values(), form.profile, link, (*path, "link"))
@@ -66,6 +69,15 @@ def _check_profile(
         for problem in error.problems:
             inside = path_text(problem.path[2:])
             yield (*path, "profile"), f"{inside}: {problem.message}" if inside else problem.message
+
+
+def _check_offset(codecs: Iterable[TagCodec], offset: int, path: Path) -> Iterator[tuple[Path, str]]:
+    for codec in codecs:
+        first = codec.tag.address + offset
+        if first < 0 or first + codec.width - 1 > LAST_ADDRESS:
+            where = f"tag `{codec.tag.name}` to address {first}; a table goes from 0 to {LAST_ADDRESS}"
+            yield (*path, "address_offset"), f"moves {where}"
+            return
 
 
 def _check_limits(

@@ -53,6 +53,15 @@ def test_what_has_not_changed_is_kept():
     assert after.find(1) is before.find(1)
 
 
+def test_hosts_are_not_told_of_areas_and_a_change_of_one_is_no_change_for_them():
+    profile = {"tags": {"a": TAG}}
+    before = build(snapshot(device(1, "p", area="hall-1"), p=profile), Catalogue())
+    after = build(snapshot(device(1, "p", area="hall-2"), revision=2, p=profile), before)
+    assert (before.find(1).device.area, after.find(1).device.area) == ("hall-1", "hall-2")
+    assert after.find(1).same_definition(before.find(1))
+    assert "area" not in after.find(1).form
+
+
 def test_a_class_is_known_by_its_path_which_is_all_that_hosts_get(module):
     path = module()
     entry = build(snapshot(device(1, path)), Catalogue()).find(1)

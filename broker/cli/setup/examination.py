@@ -43,8 +43,9 @@ def subject_of(
         content = opened.snapshot()
     form = find_device(content.devices, device)
     profile = compile_profile(form["profile"], profile_form(form["profile"], content.profiles))
+    definition = compile_device(form)
     try:
-        return compile_device(form), probe_of(profile, tag)
+        return definition, probe_of(profile.shifted(definition.address_offset), tag)
     except KeyError:
         hint = suggestion(str(tag), profile.tags) or ""
         raise CommandFailed("unknown_tag", [f"{form['name']} has no tag {tag!r}{hint}"]) from None

@@ -13,7 +13,9 @@ from ..terminal.reporting import CommandFailed, reported
 
 
 def apply(
-    site: Annotated[Path, typer.Argument(metavar="SITE", help="The site file (YAML).")],
+    site: Annotated[
+        list[Path], typer.Argument(metavar="SITE...", help="Site files (YAML), and folders of them.")
+    ],
     prune: Annotated[
         bool, typer.Option("--prune", help="Also remove devices and profiles that are not in the file.")
     ] = False,
@@ -22,13 +24,15 @@ def apply(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a site file into the registry; a running broker notices within a second.
+    """Bring site files into the registry; a running broker notices within a second.
 
-    The file is checked whole before anything changes. Devices that stay the same are not touched.
+    They are checked whole, as one site, before anything changes. Devices that stay the same are not touched.
 
     Examples:
 
         plcmq apply site.yaml --dry-run
+
+        plcmq apply plant/ --prune
 
         plcmq apply site.yaml --prune --registry postgresql://db/plcmq
     """
@@ -36,7 +40,7 @@ def apply(
         from ....devices.site.load import load_site
         from ..terminal.registry import registry_of
 
-        content = load_site(site)
+        content = load_site(*site)
         with registry_of(registry, config, create=True) as opened:
             changes = opened.apply(content, prune=prune, dry_run=dry_run)
         if as_json:

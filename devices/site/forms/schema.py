@@ -19,13 +19,20 @@ from pydantic import (
     model_validator,
 )
 
-from ...modbus.limits import MAX_READ_BITS, MAX_READ_REGISTERS, MAX_WRITE_BITS, MAX_WRITE_REGISTERS
+from ...modbus.limits import (
+    LAST_ADDRESS,
+    MAX_READ_BITS,
+    MAX_READ_REGISTERS,
+    MAX_WRITE_BITS,
+    MAX_WRITE_REGISTERS,
+)
 from ...model.devices import LinkSettings
 from ...model.tags import Order
 from ..definitions.presets import preset_settings
 from .base import StrictForm
 from .tag import TagForm
 from .values import (
+    Area,
     Confirmation,
     DeviceName,
     DeviceProfile,
@@ -288,6 +295,15 @@ class DeviceForm(StrictForm):
     profile: DeviceProfile = Field(
         description="Name of its profile, or `module:Class` for one written in Python."
     )
+    address_offset: int = Field(
+        default=0,
+        ge=-LAST_ADDRESS,
+        le=LAST_ADDRESS,
+        description="Added to every address of its profile.",
+    )
+    area: Area = Field(
+        default="", description="Where in the plant it is, from large to small: `hall-2/line-1`."
+    )
     link: LinkForm = Field(default=LinkForm(), description="How it wants to be talked to.")
     enabled: bool | None = Field(
         default=None,
@@ -299,5 +315,10 @@ class DeviceForm(StrictForm):
 class SiteForm(StrictForm):
     """A plcmq site file: profiles (kinds of devices) and devices."""
 
+    include: str | list[str] | None = Field(
+        default=None,
+        description="Other files of this site, relative to this one and within its folder, such as "
+        "`profiles/*.yaml`.",
+    )
     profiles: dict[Name, ProfileForm] = Field(default={}, description="Kinds of devices, by name.")
     devices: list[DeviceForm] = Field(default=[], description="The devices.")

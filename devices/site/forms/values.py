@@ -42,6 +42,15 @@ def _device_name(name: str) -> str:
     return name
 
 
+def _area(area: str) -> str:
+    parts = area.split("/") if area else []
+    if len(area) > MAX_NAME or any(not part.strip() or part != part.strip() for part in parts):
+        raise ValueError(f"{area!r:.60} is no area: names with `/` between them, such as `hall-2/line-1`")
+    if not area.isprintable():
+        raise ValueError(f"{area!r:.60} is no area: it holds characters that cannot be printed")
+    return area
+
+
 def _device_profile(name: str) -> str:
     return name if is_python_class(name) else _checked_name(name)
 
@@ -154,6 +163,7 @@ Confirmation = Annotated[
     PlainValidator(_confirmation),
     WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"const": False}]}),
 ]
+Area = Annotated[str, AfterValidator(_area)]
 ByteOrder = Annotated[
     str, AfterValidator(_byte_order), Field(json_schema_extra={"pattern": "^([A-H]{2}){1,4}$"})
 ]

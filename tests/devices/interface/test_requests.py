@@ -168,3 +168,12 @@ def test_any_arguments_fit_or_are_refused_and_what_fits_fits_again(action, rqarg
     assert code in (None, Code.BAD_ARGS, Code.UNKNOWN_TAG)
     assert fitted is None or KIND.fit(action, fitted) == fitted
     assert json.dumps(rqargs) == before, "what the caller gave is not changed"
+
+
+def test_a_profile_can_be_shifted_for_devices_whose_registers_begin_elsewhere():
+    tags = {"a": Tag("a", Table.HOLDING, 5, Type.UINT32)}
+    compiled = CompiledProfile(Profile("p", tags))
+    shifted = compiled.shifted(100)
+    assert (shifted.wants["a"].address, compiled.wants["a"].address) == (105, 5)
+    assert compiled.shifted(100) is shifted
+    assert compiled.shifted(0) is compiled

@@ -97,7 +97,7 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, content: bytes, why:
 def test_a_file_that_is_not_there_is_a_site_error(tmp_path: Path) -> None:
     with pytest.raises(SiteError, match="cannot be read: No such file"):
         load_site(tmp_path / "missing.yaml")
-    with pytest.raises(SiteError, match="cannot be read: Is a directory"):
+    with pytest.raises(SiteError, match="is a folder without any"):
         load_site(tmp_path)
 
 
