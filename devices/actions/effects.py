@@ -30,6 +30,14 @@ class WriteTags:
 
 
 @dataclass(frozen=True, slots=True)
+class SendPdu:
+    """Send a PDU of one's own; the answer has the reply in `data`, as hexadecimal text like the request."""
+
+    function: int
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Come back after this time, or at once when the action is interrupted."""
 
@@ -63,7 +71,7 @@ class Failed:
     error: PlcmqError
 
 
-Effect = ReadTags | WriteTags | Pause | Resume | Finished | Failed
+Effect = ReadTags | WriteTags | SendPdu | Pause | Resume | Finished | Failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import Final
 
 from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
-from ..model.actions import Action, ArgRef, Check, ExpectChange, Operand, Pulse, Read, Step, Wait, Write
+from ..model.actions import Action, ArgRef, Check, ExpectChange, Operand, Pulse, Raw, Read, Step, Wait, Write
 from ..model.plain import plain_text, sendable
 from ..model.tags import Tag, Value
 from .effects import (
@@ -38,6 +38,7 @@ from .effects import (
     ReadTags,
     Resume,
     Returned,
+    SendPdu,
     WriteTags,
 )
 from .outcome import RunOutcome, StepFailed
@@ -53,6 +54,7 @@ __all__ = [
     "Pause",
     "ReadTags",
     "Resume",
+    "SendPdu",
     "WriteTags",
 ]
 
@@ -60,7 +62,7 @@ AT_END_SHARE: Final = 0.5
 """Share of FINALLY_TIME reserved for `at_end` steps after Python code has failed."""
 PYTHON: Final = "python"  # the kind of step that an error names where code is at work between its steps
 
-_Wanted = Generator[ReadTags | WriteTags | Pause | Resume, Answer, Mapping[str, Value] | PlcmqError]
+_Wanted = Generator[ReadTags | WriteTags | SendPdu | Pause | Resume, Answer, Mapping[str, Value] | PlcmqError]
 
 
 class ActionRun:
@@ -214,6 +216,8 @@ class ActionRun:
             return self._failed(failed.error)
         if isinstance(step, ExpectChange):
             self._noted[step.tag] = self._performer.before[step.tag]
+        if isinstance(step, Raw):
+            return {"data": self._performer.result["data"]}
         if not isinstance(step, Read):
             return {}
         seen = {tag: self._performer.result[tag] for tag in step.tags}
@@ -274,6 +278,8 @@ def _operands(steps: Iterable[Step]) -> Iterable[Operand]:
         match step:
             case Check(conditions):
                 yield from conditions.values()
+            case Raw(_, data):
+                yield data
             case Write(values):
                 yield from values.values()
             case Wait():

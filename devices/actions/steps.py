@@ -11,16 +11,16 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Final
 
 from ...client.protocol.errors import PlcmqError
-from ..model.actions import ArgRef, Check, ExpectChange, Operand, Pulse, Read, Sleep, Step, Wait, Write
+from ..model.actions import ArgRef, Check, ExpectChange, Operand, Pulse, Raw, Read, Sleep, Step, Wait, Write
 from ..model.comparison import matches
 from ..model.tags import Tag, Type, Value
-from .effects import Answer, Pause, ReadTags, Resume, WriteTags
+from .effects import Answer, Pause, ReadTags, Resume, SendPdu, WriteTags
 from .outcome import RunOutcome, StepFailed, Unmet
 
 FINALLY_TIME: Final = 1.0  # seconds beyond the caller's deadline, for `finally` and for the end of a pulse
 RESOLUTION: Final = 1e-6  # seconds; what is nearer than this is now
 
-Effects = Generator[ReadTags | WriteTags | Pause | Resume, Answer, None]
+Effects = Generator[ReadTags | WriteTags | SendPdu | Pause | Resume, Answer, None]
 """Asks for effects, is sent what came of them, and ends."""
 
 _KINDS: Final[dict[type[Step], str]] = {
@@ -31,6 +31,7 @@ _KINDS: Final[dict[type[Step], str]] = {
     Read: "read",
     Sleep: "sleep",
     ExpectChange: "expect_change",
+    Raw: "raw",
 }
 
 
@@ -108,6 +109,8 @@ class Performer:
                 yield from self._wait(step)
             case Read(tags):
                 yield from self._read(tags, self.result)
+            case Raw(function, data):
+                yield from self._raw(function, str(self._value(data)))
             case Sleep(duration):
                 yield from self._pause_until(self.now + duration)
             case ExpectChange():
@@ -211,6 +214,17 @@ class Performer:
         if isinstance(answer, PlcmqError):
             raise self.outcome.write_failed(values, answer)
         self.outcome.wrote(values)
+
+    def _raw(self, function: int, data: str) -> Effects:
+        """A PDU of one's own may change anything, so it counts as a write."""
+        self.check_limits()
+        sent: dict[str, Value] = {"function": function, "data": data}
+        answer = yield SendPdu(function, data)
+        if isinstance(answer, PlcmqError):
+            raise self.outcome.write_failed(sent, answer)
+        self.outcome.wrote(sent)
+        if isinstance(answer, Mapping):
+            self.result["data"] = answer["data"]
 
     def _pause_until(self, end: float) -> Effects:
         for _ in range(2):  # an interruption cuts a pause short once

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ...client.protocol.errors import Code, PlcmqError, failure
 from ...client.protocol.messages import DEFAULT_TIMEOUT
-from ..modbus.limits import ADDRESSES, MAX_REGISTER, most_read, most_written
+from ..modbus.limits import ADDRESSES, MAX_FUNCTION, MAX_PDU, MAX_REGISTER, most_read, most_written
 from ..model.codec import TagCodec, codecs
 from ..model.devices import Profile
 from ..model.tags import Access, Table
@@ -200,6 +200,19 @@ def _fit_write_raw(_profile: CompiledProfile, rqargs: Args) -> Args:
     return {"table": table.value, "address": address, "values": values}
 
 
+def _fit_pdu(_profile: CompiledProfile, rqargs: Args) -> Args:
+    only(rqargs, "function", "data")
+    function = integer(rqargs, "function", 1, MAX_FUNCTION)
+    data = rqargs.get("data", "")
+    try:
+        size = len(bytes.fromhex(data)) if isinstance(data, str) else MAX_PDU
+    except ValueError:
+        size = MAX_PDU
+    if size >= MAX_PDU:
+        raise bad_args("data", f"must be hexadecimal text of at most {MAX_PDU - 1} bytes")
+    return {"function": function, "data": data}
+
+
 def _fits_raw(value: Any, table: Table) -> bool:
     if table.is_bits:
         return isinstance(value, int) and value in (0, 1)
@@ -228,6 +241,7 @@ BUILT_IN: Final[Mapping[str, Callable[[CompiledProfile, Args], Args]]] = {
     "unwatch": _fit_unwatch,
     "read_raw": _fit_read_raw,
     "write_raw": _fit_write_raw,
+    "pdu": _fit_pdu,
     "describe": _fit_nothing,
     "status": _fit_nothing,
     "lock": _fit_lock,

@@ -17,6 +17,7 @@ MAX_WRITE_BITS: Final = 1968  # in one FC15
 MAX_WRITE_REGISTERS: Final = 123  # in one FC16
 MAX_EXCHANGE_WRITE_REGISTERS: Final = 121  # written by one FC23
 
+MAX_FUNCTION: Final = 0x7F  # the highest function code; above are exceptions
 MAX_PDU: Final = 253  # bytes of a request or a reply, from its function code on (section 4.1)
 
 

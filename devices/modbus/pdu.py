@@ -18,6 +18,8 @@ from .limits import (
     ADDRESSES,
     LAST_ADDRESS,
     MAX_EXCHANGE_WRITE_REGISTERS,
+    MAX_FUNCTION,
+    MAX_PDU,
     MAX_READ_BITS,
     MAX_READ_REGISTERS,
     MAX_REGISTER,
@@ -30,6 +32,7 @@ __all__ = [
     "ExceptionReply",
     "Transaction",
     "mask_write",
+    "own_pdu",
     "read",
     "read_write_registers",
     "span_of",
@@ -199,6 +202,22 @@ def mask_write(address: int, and_mask: int, or_mask: int) -> Transaction:
     if not (0 <= and_mask <= 0xFFFF and 0 <= or_mask <= 0xFFFF):
         raise ValueError("a mask has 16 bits")
     return _echoed(_pack_mask(22, address, and_mask, or_mask))
+
+
+def own_pdu(function: int, data: bytes) -> Transaction:
+    """A request of one's own, with a function code that plcmq knows nothing of.
+
+    The payload is all that the reply holds behind its function code. It counts as a write.
+
+    Raises:
+        ValueError: no such function code, or more than a PDU holds.
+    """
+    if not 1 <= function <= MAX_FUNCTION:
+        raise ValueError(f"a function code is 1 to {MAX_FUNCTION}, not {function}")
+    if len(data) >= MAX_PDU:
+        raise ValueError(f"a PDU has at most {MAX_PDU - 1} bytes after its function code, not {len(data)}")
+    head = bytes((function,))
+    return Transaction(function, head + data, True, head, 0, 1)
 
 
 def read_write_registers(address: int, count: int, write_address: int, data: bytes) -> Transaction:

@@ -74,7 +74,15 @@ class ExpectChange:
     poll: float = 0.1  # seconds between two looks
 
 
-Step = Check | Write | Pulse | Wait | Read | Sleep | ExpectChange
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Sends a PDU of one's own; what comes back becomes `data` in the action's result."""
+
+    function: int
+    data: Operand = ""  # hexadecimal text
+
+
+Step = Raw | Check | Write | Pulse | Wait | Read | Sleep | ExpectChange
 
 
 class Conductor(Protocol):

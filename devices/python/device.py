@@ -255,6 +255,18 @@ class Device:
             raise ValueError("name at least one tag")
         return await self.__perform(model.Read(tuple(map(self.__known, tags))))
 
+    async def raw(self, function: int, data: str = "") -> str:
+        """Sends a PDU of one's own; what comes back behind its function code, as hexadecimal text.
+
+        Args:
+            function: the function code.
+            data: what follows it, as hexadecimal text.
+
+        Raises:
+            PlcmqError: with the true outcome.
+        """
+        return str((await self.__perform(model.Raw(function, data)))["data"])
+
     async def sleep(self, seconds: float) -> None:
         """Waits, until the caller's time is up at the latest.
 

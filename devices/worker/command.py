@@ -19,7 +19,18 @@ from typing import Any
 from uuid import uuid4
 
 from ...client.protocol.errors import Code, Outcome, PlcmqError, failure
-from ..actions.run import ActionRun, Answer, Effect, Failed, Finished, Pause, ReadTags, Resume, WriteTags
+from ..actions.run import (
+    ActionRun,
+    Answer,
+    Effect,
+    Failed,
+    Finished,
+    Pause,
+    ReadTags,
+    Resume,
+    SendPdu,
+    WriteTags,
+)
 from ..actions.script_thread import MOST_LEFT_BEHIND, LeftBehind, ScriptThread
 from ..model.devices import DeviceDefinition, Profile
 from ..model.tags import Table
@@ -140,6 +151,8 @@ class Command:
         if self.job.action == "write":
             await writer.write(args["values"], deadline, self._progress, verify=args["verify"])
             return {"written": list(args["values"])}
+        if self.job.action == "pdu":
+            return {"data": await self._send_pdu(args["function"], args["data"], deadline)}
         table = Table(args["table"])
         await writer.write_raw(table, args["address"], args["values"], deadline, self._progress)
         return {}
@@ -164,6 +177,8 @@ class Command:
                 case WriteTags(values):
                     self._progress = Progress()
                     await self._tools.writer.write(values, limit, self._progress)
+                case SendPdu(function, data):
+                    return {"data": await self._send_pdu(function, data, limit)}
                 case Pause(seconds):
                     await self._pause(seconds)
                 case Resume(told, seconds) if self._script is not None:
@@ -171,6 +186,16 @@ class Command:
         except PlcmqError as error:
             return error
         return None
+
+    async def _send_pdu(self, function: int, data: str, deadline: float) -> str:
+        self._progress = Progress()
+        try:
+            sent = bytes.fromhex(data)
+        except ValueError as error:
+            message = f"`data` is hexadecimal text, not {data!r:.60}"
+            raise failure(Code.BAD_ARGS, message, details={"path": "data"}) from error
+        reply = await self._tools.writer.send_pdu(function, sent, deadline, self._progress)
+        return reply.hex()
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -149,6 +149,25 @@ class Writer:
                 encoded[name] = value if codec.is_part else codec.encode(value)
         return encoded
 
+    async def send_pdu(self, function: int, data: bytes, deadline: float, progress: Progress) -> bytes:
+        """Sends a PDU of one's own in a turn of its own; what comes back behind its function code.
+
+        Raises:
+            PlcmqError: with the true outcome.
+        """
+        request = modbus.own_pdu(function, data)
+        async with self._one_at_a_time:
+            self._reader.latest.forget()
+            try:
+                async with self._channel.turn(Lane.COMMAND, self._device.id, deadline) as turn:
+                    return await self._transact(turn, request, progress)
+            except (ExceptionReply, LinkError) as cause:
+                error = as_error(self._device, cause, is_write=progress.on_wire)
+                progress.on_wire = error.outcome is Outcome.UNKNOWN
+                raise error from cause
+            finally:
+                self._reader.latest.forget()
+
     def _steps(self, values: Mapping[str, bytes | Value]) -> list[_Span | _Part]:
         steps: list[_Span | _Part] = []
         items: list[WriteItem] = []

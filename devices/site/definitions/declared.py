@@ -17,6 +17,7 @@ from ...model.actions import (
     Heartbeat,
     Operand,
     Pulse,
+    Raw,
     Read,
     Sleep,
     Step,
@@ -185,6 +186,10 @@ def _expect_change(fields: Any, _tags: Mapping[str, Tag]) -> Step:
     return ExpectChange(fields["tag"], float(fields.get("timeout", 5.0)), float(fields.get("poll", 0.1)))
 
 
+def _raw(fields: Any, _tags: Mapping[str, Tag]) -> Step:
+    return Raw(fields["function"], operand(fields.get("data", "")))
+
+
 _STEPS: Mapping[str, Callable[[Any, Mapping[str, Tag]], Step]] = {
     "check": _check,
     "write": _write,
@@ -193,6 +198,7 @@ _STEPS: Mapping[str, Callable[[Any, Mapping[str, Tag]], Step]] = {
     "read": _read,
     "sleep": _sleep,
     "expect_change": _expect_change,
+    "raw": _raw,
 }
 
 

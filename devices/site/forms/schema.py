@@ -21,6 +21,7 @@ from pydantic import (
 
 from ...modbus.limits import (
     LAST_ADDRESS,
+    MAX_FUNCTION,
     MAX_READ_BITS,
     MAX_READ_REGISTERS,
     MAX_WRITE_BITS,
@@ -99,6 +100,15 @@ class WaitForm(StrictForm):
         return dict(self.__pydantic_extra__)
 
 
+class RawForm(StrictForm):
+    """A PDU of one's own."""
+
+    function: Annotated[int, Field(ge=1, le=MAX_FUNCTION)] = Field(description="The function code.")
+    data: str = Field(
+        default="", description="What follows it, as hexadecimal text, or `$argument` that has such."
+    )
+
+
 class StepForm(StrictForm):
     """One step: a map with exactly one of these fields."""
 
@@ -120,6 +130,9 @@ class StepForm(StrictForm):
         ]
         | None
     ) = Field(default=None, description="Read tags into the action's result.")
+    raw: RawForm | None = Field(
+        default=None, description="Send a PDU of one's own; what comes back is `data` in the result."
+    )
     sleep: Seconds | None = Field(default=None, description="Wait this many seconds.")
     expect_change: (
         Annotated[ExpectChangeForm, BeforeValidator(as_tag, json_schema_input_type=str | ExpectChangeForm)]

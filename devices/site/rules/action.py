@@ -12,13 +12,13 @@ from ...model.codec import TagCodec
 from ...model.tags import Access, Tag, Type
 from ..definitions.declared import operand
 from ..definitions.problems import Findings, Path, suggestion
-from ..forms.schema import StepForm
+from ..forms.schema import StepForm, WaitForm
 from ..forms.structure import ActionParts
 from .argument import check_argument
 
 BUILT_IN: Final = frozenset(
     {
-        *("read", "write", "watch", "unwatch", "read_raw", "write_raw"),
+        *("read", "write", "watch", "unwatch", "read_raw", "write_raw", "pdu"),
         *("describe", "status", "lock", "unlock", "identify"),
     }
 )
@@ -82,17 +82,30 @@ class _StepCheck:
                 yield from self._write(tag, value, (*path, "write", tag))
         if step.pulse is not None:
             yield from self._pulse(step.pulse.tag, (*path, "pulse"))
+        if step.raw is not None:
+            yield from self._raw(step.raw.data, (*path, "raw", "data"))
         if step.wait is not None:
-            wait = (*path, "wait")
-            if not step.wait.conditions:
-                yield wait, "waits for nothing: give a tag and its value, such as `running: true`"
-            yield from self._conditions(step.wait.conditions, wait)
-            yield from self._conditions(step.wait.fail_if, (*wait, "fail_if"))
+            yield from self._wait(step.wait, (*path, "wait"))
         if step.read is not None:
             for index, tag in enumerate(step.read):
                 yield from self._readable(tag, (*path, "read", index))
         if step.expect_change is not None:
             yield from self._readable(step.expect_change.tag, (*path, "expect_change"))
+
+    def _wait(self, wait: WaitForm, path: Path) -> Findings:
+        if not wait.conditions:
+            yield path, "waits for nothing: give a tag and its value, such as `running: true`"
+        yield from self._conditions(wait.conditions, path)
+        yield from self._conditions(wait.fail_if, (*path, "fail_if"))
+
+    def _raw(self, data: str, path: Path) -> Findings:
+        yield from self._argument(data, path)
+        if isinstance(operand(data), ArgRef):
+            return
+        try:
+            bytes.fromhex(data)
+        except ValueError:
+            yield path, "is hexadecimal text, such as `01ff`, or `$argument`"
 
     def _known(self, tag: str, path: Path) -> Findings:
         if tag not in self._tag_names:

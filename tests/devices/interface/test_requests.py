@@ -122,6 +122,12 @@ def test_what_fits_is_completed(action, rqargs, fitted):
         ("write_raw", {"table": "holding", "address": 0, "values": [65536]}, "values.0"),
         ("write_raw", {"table": "coil", "address": 0, "values": [2]}, "values.0"),
         ("write_raw", {"table": "coil", "address": 65535, "values": [1, 1]}, "address"),
+        ("pdu", {"data": "00"}, "function"),
+        ("pdu", {"function": 128, "data": ""}, "function"),
+        ("pdu", {"function": 65, "data": "0"}, "data"),
+        ("pdu", {"function": 65, "data": "zz"}, "data"),
+        ("pdu", {"function": 65, "data": "00" * 253}, "data"),
+        ("pdu", {"function": 65, "bytes": ""}, "bytes"),
         ("status", {"x": 1}, "x"),
         ("start", {"sizes": 1}, "sizes"),
         ("start", {"size": 0}, "size"),
@@ -152,7 +158,7 @@ def test_a_built_in_action_wins_over_a_profiles():
 
 
 def test_writes_are_no_reads():
-    assert set(BUILT_IN) - READS == {"write", "write_raw"}
+    assert set(BUILT_IN) - READS == {"write", "write_raw", "pdu"}
 
 
 @given(

@@ -50,7 +50,11 @@ TAG, STEP, DEVICE = "profiles/p/tags/t", "profiles/p/actions/go/steps/0", "devic
         (f"{TAG}/enum", {"x": "a"}, "enum.x"),
         (f"{TAG}/verify", {"tga": "x"}, "verify.tga: unknown field `tga`; did you mean `tag`?"),
         ("profiles/p/tags/on", {"address": "coil:1"}, "tags.on.type: is missing"),
-        (STEP, {}, "exactly one of check, write, pulse, wait, read, sleep, expect_change; this one has none"),
+        (
+            STEP,
+            {},
+            "exactly one of check, write, pulse, wait, read, raw, sleep, expect_change; this one has none",
+        ),
         (STEP, {"read": "t", "sleep": 1}, "this one has 2 (read, sleep)"),
         (STEP, {"check": {}}, "check: must have at least 1 entries, not 0"),
         (STEP, {"pulse": {"tag": "t", "four": 1}}, "pulse.four: unknown field `four`; did you mean `for`?"),
