@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ...client.protocol.errors import Code, failure
+from ...client.protocol.messages import MAX_KEY_LENGTH, MAX_TIMEOUT
 from ...client.protocol.replies import Reply, reply_from_map
 from ..front.flight import flight_of
 from ..front.problems import problem_map
@@ -18,7 +19,6 @@ from .bodies import json_body
 
 MOST: Final = 100  # requests in one batch
 _ALLOWED_BUILT_IN: Final = frozenset({"read", "write", "status", "describe"})
-_FIELDS: Final = frozenset({"device", "action", "rqargs", "key", "timeout"})
 _REQUEST: Final[Mapping[str, Any]] = {
     "type": "object",
     "required": ["device", "action"],
@@ -77,12 +77,22 @@ def checked(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_request(one: object) -> bool:
-    if not isinstance(one, dict) or not one.keys() <= _FIELDS:
+    if not isinstance(one, dict) or not _CHECKS.keys() >= one.keys() >= {"device", "action"}:
         return False
-    device = one.get("device")
-    return (
-        isinstance(one.get("action"), str) and isinstance(device, str | int) and not isinstance(device, bool)
-    )
+    return all(_CHECKS[name](value) for name, value in one.items())
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "device": lambda value: isinstance(value, str | int) and not isinstance(value, bool),
+    "action": lambda value: isinstance(value, str),
+    "rqargs": lambda value: isinstance(value, dict),
+    "key": lambda value: isinstance(value, str) and 0 < len(value) <= MAX_KEY_LENGTH,
+    "timeout": lambda value: _is_number(value) and 0 < value <= MAX_TIMEOUT,
+}
 
 
 def _told(reply: object, request_id: str) -> dict[str, Any]:

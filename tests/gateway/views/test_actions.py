@@ -85,6 +85,9 @@ def test_a_batch_tells_each_reply_apart(web: httpx.Client, fake_broker: Any) -> 
         {"requests": [{"device": "a", "action": {}}]},
         {"requests": [{"device": [None], "action": "x"}]},
         {"requests": [{"device": True, "action": "x"}]},
+        {"requests": [{"device": "a", "action": "x", "key": ""}]},
+        {"requests": [{"device": "a", "action": "x", "rqargs": []}]},
+        {"requests": [{"device": "a", "action": "x", "timeout": 0}]},
         {"requests": [{"device": "a", "action": "x"}] * 101},
     ],
 )
