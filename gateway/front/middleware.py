@@ -138,14 +138,17 @@ class _Sender:
     def _headers(self) -> list[tuple[bytes, bytes]]:
         now = time.perf_counter()
         is_docs = self._path.endswith(("/docs", "/redoc"))
-        headers = {
-            "x-request-id": self._flight.id,
-            "x-process-time": f"{now - self._flight.started:.6f}",
-            "server-timing": self._flight.timing(now),
-            "content-security-policy": DOCS_POLICY if is_docs else POLICY,
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
-        }
+        headers = [
+            (b"x-request-id", self._flight.id.encode()),
+            (b"x-process-time", b"%.6f" % (now - self._flight.started)),
+            (b"server-timing", self._flight.timing(now).encode()),
+            *(_OF_DOCS if is_docs else _OF_ALL),
+        ]
         if self.origin is not None:
-            headers |= {"access-control-allow-origin": self.origin, "vary": "Origin"}
-        return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+            headers += [(b"access-control-allow-origin", self.origin.encode()), (b"vary", b"Origin")]
+        return headers
+
+
+_FIXED: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_OF_ALL: Final = (*_FIXED, (b"content-security-policy", POLICY.encode()))
+_OF_DOCS: Final = (*_FIXED, (b"content-security-policy", DOCS_POLICY.encode()))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -69,7 +70,7 @@ class Refusal:
 def refusal(asked: Asked, rules: Rules, now: float) -> Refusal | None:
     """Why this request is refused; None where it may come in. `now` in seconds since 1970."""
     host = asked.headers.get("host", "")
-    if not _is_ours(host, rules):
+    if not _is_ours(host, rules.hosts):
         detail = f"this gateway is not called {host!r:.100}; `gateway_hosts` lists further names"
         return Refusal(421, Code.FORBIDDEN, detail)
     if not asked.changes and not asked.is_websocket:
@@ -89,12 +90,13 @@ def allowed_origin(headers: Mapping[str, str], rules: Rules) -> str | None:
     return origin if origin in rules.origins else None
 
 
-def _is_ours(host: str, rules: Rules) -> bool:
+@lru_cache(maxsize=256)
+def _is_ours(host: str, names: frozenset[str]) -> bool:
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    if name in rules.hosts:
+    if name in names:
         return True
     try:
         ipaddress.ip_address(name)

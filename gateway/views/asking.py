@@ -145,8 +145,9 @@ def failed_row(
 
 def respond(request: Request, content: object, headers: Mapping[str, str] | None = None) -> Response:
     """A result as the body of an answer."""
-    all_headers = {"Cache-Control": "no-store"} | dict(headers or {})
-    waited = _preferred(request.headers.get("prefer"))
+    all_headers = {"Cache-Control": "no-store", **(headers or {})}
+    preferred = request.headers.get("prefer")
+    waited = _preferred(preferred) if preferred else None
     if waited is not None and "timeout" not in request.query_params:
         all_headers["Preference-Applied"] = f"wait={waited:.0f}"
     return Response(as_json(content), 200, all_headers, "application/json")
