@@ -39,7 +39,7 @@ def locust(tmp_path: Path) -> Iterator[Start]:
 
 def ended(process: subprocess.Popen[str]) -> tuple[list[dict[str, Any]], str]:
     """What it has printed at its end: the statistics, and the log."""
-    out, log = process.communicate(timeout=30)
+    out, log = process.communicate(timeout=60)
     entries: list[dict[str, Any]] = []
     while out := out.lstrip():  # one document of each process, of which the workers' are empty
         document, end = json.JSONDecoder().raw_decode(out)
@@ -231,8 +231,11 @@ def test_a_stop_forgets_what_waits_and_leaves_nothing_open(
 
 PROCESSES = """
 import os
-from locust import constant, task
+import gevent
+from locust import constant, events, runners, task
 from plcmq.client.locust import PlcmqUser
+
+runners.WORKER_REPORT_INTERVAL = 0.1
 
 class Here(PlcmqUser):
     wait_time = constant(0.05)
@@ -240,17 +243,28 @@ class Here(PlcmqUser):
     @task
     def look(self):
         self.plc.request("look", {"process": os.getpid()}, name="look")
+
+@events.init.add_listener
+def quit_when_both_workers_have_reported(environment, **_):
+    workers = set()
+
+    @environment.events.worker_report.add_listener
+    def note(client_id, data):
+        if data["stats_total"]["num_requests"] and client_id not in workers:
+            workers.add(client_id)
+            if len(workers) == 2:
+                gevent.spawn(environment.runner.quit)
 """
 
 
 def test_users_in_several_processes(fake_broker: Any, locust: Start) -> None:
     """Both workers, which are forks, have connections of their own, and the master has all their numbers."""
-    options = ["--processes", "2", "--users", "4", "--spawn-rate", "4", "--run-time", "1s"]
+    options = ["--processes", "2", "--users", "4", "--spawn-rate", "4"]
     (entry,), _ = ended(locust(PROCESSES, *options, "--host", fake_broker.endpoint))
     asked = [request.rqargs["process"] for request in fake_broker.requests]
     assert len(set(asked)) == 2
     assert entry["num_failures"] == 0
-    assert 4 <= entry["num_requests"] <= len(asked)
+    assert 2 <= entry["num_requests"] <= len(asked)
 
 
 ADDRESSES = """
@@ -306,13 +320,30 @@ def test_without_gevents_patches_no_user_starts() -> None:
     assert "LOCUST_SKIP_MONKEY_PATCH" in done.stdout, done.stderr
 
 
+QUIT_AFTER_A_READ_AND_A_STATUS = """
+import gevent
+from locust import events
+
+@events.init.add_listener
+def quit_after_a_read_and_a_status(environment, **_):
+    missing = {"look", "press-1 status"}
+
+    @environment.events.request.add_listener
+    def note(name, **_):
+        if name in missing:
+            missing.remove(name)
+            if not missing:
+                gevent.spawn(environment.runner.quit)
+"""
+
+
 def test_the_locustfile_of_the_documents_runs(fake_broker: Any, locust: Start) -> None:
     page = (ROOT / "docs" / "clients.md").read_text()
     source = re.search(r"^```py\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert source is not None
     fake_broker.answers["read"] = lambda request: {"values": dict.fromkeys(request.rqargs["tags"], 0)}
-    options = ["--users", "3", "--spawn-rate", "3", "--run-time", "1s", "--host", fake_broker.endpoint]
-    entries, log = ended(locust(source.group(1), *options))
-    assert "look" in {entry["name"] for entry in entries}
+    options = ["--users", "3", "--spawn-rate", "3", "--host", fake_broker.endpoint]
+    entries, log = ended(locust(source.group(1) + QUIT_AFTER_A_READ_AND_A_STATUS, *options))
+    assert {entry["name"] for entry in entries} == {"look", "press-1 status"}
     assert sum(entry["num_failures"] for entry in entries) == 0
     assert "Traceback" not in log
