@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
-from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from itertools import count, cycle
 from typing import Final
@@ -127,33 +126,34 @@ class Generator:
             await asyncio.sleep(min(wait, _GLANCE))
 
     async def _caller(self) -> None:
-        while (now := self._now()) < self._end:
-            await self._ask(now)
+        now = self._now()
+        while now < self._end:
+            now = await self._ask(now)
 
-    async def _ask(self, due: float) -> None:
+    async def _ask(self, due: float) -> float:
+        """Asks, and counts what came of it; the time of the answer."""
         device, operation = next(self._choices)
         plc = next(self._turns)
         meter, warm_up = self._meter, self._load.warm_up
         is_measured = due >= warm_up
         meter.due += is_measured
         try:
-            result = await plc.request(operation.action, operation.rqargs, device=device)
-            error = _error_in(operation.action, result)
+            reply = await plc.reply(operation.action, operation.rqargs, device=device)
+            error = reply.error or _error_in(operation.action, reply.result)
         except PlcmqError as raised:
             error = raised
-        now = self._now()
+        now = time.monotonic() - self._start
         if error is None:
             meter.in_time += warm_up <= now < self._end
-        if not is_measured:
-            return
-        if error is None:
-            meter.succeeded(operation.name, now - due)
-        else:
+            if is_measured:
+                meter.succeeded(operation.name, now - due)
+        elif is_measured:
             meter.failed(operation.name, str(error.code), error.message)
+        return now
 
 
 def _error_in(action: str, result: object) -> PlcmqError | None:
     """The first error of a read that could not give all of its tags."""
-    if action == "read" and isinstance(result, Mapping) and (errors := result.get("errors")):
+    if action == "read" and isinstance(result, dict) and (errors := result.get("errors")):
         return PlcmqError.from_map(next(iter(errors.values())))
     return None

@@ -33,7 +33,8 @@ class Latencies:
         """Adds a duration; what is below a microsecond counts as one."""
         self.count += 1
         self._sum += seconds
-        self._histogram.record_value(min(max(1, round(seconds / _MICRO)), _MOST))
+        micros = int(seconds * 1e6 + 0.5)
+        self._histogram.record_value(micros if 1 <= micros <= _MOST else min(max(1, micros), _MOST))
 
     def add(self, other: Latencies) -> None:
         """Adds the durations that others have recorded."""

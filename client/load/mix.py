@@ -7,6 +7,7 @@ its own operations their weights decide.
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, cycle
@@ -70,9 +71,10 @@ class Mix:
 
     def choices(self, seed: int) -> Iterator[tuple[Device, Operation]]:
         """Whom to ask for what, without end; the same for the same seed."""
-        chance = random.Random(seed)
+        chance = random.Random(seed).random
         for device, own, sums in cycle(self._choices):
-            yield device, chance.choices(own, cum_weights=sums)[0]
+            place = bisect_right(sums, chance() * sums[-1], 0, len(sums) - 1)
+            yield device, own[place]
 
 
 def one_tag_at_a_time(description: Mapping[str, Any]) -> list[Operation]:

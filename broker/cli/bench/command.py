@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import functools
+import gc
 import json
 import os
 import random
@@ -172,6 +173,7 @@ def _run(load: Load, as_json: bool, output: Path | None) -> dict[str, Any]:
     began = datetime.datetime.now().astimezone()
     if not as_json:
         print_begin(load)
+    gc.freeze()  # what has been imported stays: looking through it would be in the latencies
     with asyncio.Runner(loop_factory=functools.partial(precise_loop, load.connections)) as runner:
         meter = runner.run(until_interrupted())
     document = result_of(load, meter, began.isoformat(" ", "seconds"))
