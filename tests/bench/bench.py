@@ -8,6 +8,7 @@ judges: that a target is missed is told, and the status is 0.
 """
 
 import argparse
+import gc
 import itertools
 import json
 import resource
@@ -64,11 +65,11 @@ def measure(ready, rounds, seconds, console):
     steps = [(number, *pair) for number in range(rounds + 1) for pair in zip(lines, collected, strict=True)]
     for number, line, rounds_of_line in track(steps, "measuring", console=console, transient=True):
         before = state(ready, line)
-        times, total = line.load(seconds if number else seconds * WARM_UP)
+        latencies, total = line.load(seconds if number else seconds * WARM_UP)
         after = state(ready, line)
         if number:
             modbus, plc_cpu, cpu = (late - early for late, early in zip(after, before, strict=True))
-            rounds_of_line.add(times, total, Meanwhile(modbus, plc_cpu, cpu if line.pids else None))
+            rounds_of_line.add(latencies, total, Meanwhile(modbus, plc_cpu, cpu if line.pids else None))
     return [rounds_of_line.row() for rounds_of_line in collected]
 
 
@@ -102,6 +103,7 @@ def main():
     resource.setrlimit(
         resource.RLIMIT_NOFILE, (most, most)
     )  # 1,000 connections are more than the usual limit
+    gc.freeze()  # what has been imported stays: looking through it would be in the latencies
     console = Console()
     found_peers = chosen.peers if (chosen.peers / "bin" / "modbus-proxy").exists() else None
     if found_peers is None:

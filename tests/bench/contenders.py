@@ -33,6 +33,8 @@ SLOW = 0.005  # seconds that the slow PLC takes for a request
 _HEAD = "profiles:\n  plain:\n    tags:\n"
 _TAG = '      t{n}: {{address: "holding:{n}", type: uint16}}\n'
 _DEVICE = "  - {{id: {id}, name: {name}, host: 127.0.0.1, port: {port}, profile: plain}}\n"
+PLCMQ = [sys.executable, "-m", "plcmq.broker.cli"]
+_LOG = ["--log-level", "error"]
 _PATIENCE = 5.0  # seconds for a program to end
 _QUIET = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
@@ -95,17 +97,17 @@ class Plc:
 
 
 @contextmanager
-def _process(target, *args):
+def process(target, *args):
     """A function in a process of its own, with a pipe to it."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=_in_process, args=(ours, target, theirs, *args), daemon=True)
-    process.start()
+    started = multiprocessing.Process(target=_in_process, args=(ours, target, theirs, *args), daemon=True)
+    started.start()
     theirs.close()
     try:
-        yield ours, process.pid
+        yield ours, started.pid
     finally:
-        process.terminate()
-        process.join()
+        started.terminate()
+        started.join()
 
 
 def _in_process(ours, target, theirs, *args):
@@ -140,7 +142,7 @@ def _end(running):
 @contextmanager
 def plc(delay):
     """A simulated PLC that takes so many seconds for a request."""
-    with _process(_serve_plc, delay) as (pipe, _):
+    with process(_serve_plc, delay) as (pipe, _):
         yield Plc(pipe)
 
 
@@ -166,13 +168,14 @@ def _serve_plc(pipe, delay):
 @contextmanager
 def floor():
     """A C proxy between Python ends, which parse and answer as the broker does, and do no more."""
-    with _process(_proxy_with_echo) as (pipe, pid):
+    with process(_proxy_with_echo) as (pipe, pid):
         yield Running(pipe.recv(), (pid,))
 
 
 def _proxy_with_echo(pipe):
     context = zmq.Context()
     front, back = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
+    front.sndhwm = 0  # a ROUTER drops what exceeds it
     port = front.bind_to_random_port("tcp://127.0.0.1")
     inner = back.bind_to_random_port("tcp://127.0.0.1")
     pipe.send(f"tcp://127.0.0.1:{port}")
@@ -206,17 +209,21 @@ def plcmq(folder: Path, ports: dict[str, int], *, host_apart: bool):
     registry = f"sqlite:///{folder}/{'apart' if host_apart else 'one'}.db"
     with Registry(registry) as opened:
         opened.apply(parse_site(site(ports)))
-    plcmq_command = [sys.executable, "-m", "plcmq.broker.cli"]
-    log = ["--log-level", "error"]
-    at = ["--bind", "tcp://127.0.0.1:*", "--host-bind", "tcp://127.0.0.1:*", "--registry", registry]
-    serve = [*plcmq_command, "serve", *at, *log, "--json", *(["--no-host"] if host_apart else [])]
     with ExitStack() as stack:
-        broker = stack.enter_context(program(*serve, stdout=subprocess.PIPE))
-        started, pids = _document(broker.stdout), [broker.pid]
+        broker, said = stack.enter_context(serve(registry, *(["--no-host"] if host_apart else [])))
+        pids = [broker.pid]
         if host_apart:
-            host = [*plcmq_command, "host", "--broker", started["host_bind"], "--name", "bench", *log]
+            host = [*PLCMQ, "host", "--broker", said["host_bind"], "--name", "bench", *_LOG]
             pids.append(stack.enter_context(program(*host)).pid)
-        yield Running(started["bind"], tuple(pids))
+        yield Running(said["bind"], tuple(pids))
+
+
+@contextmanager
+def serve(registry, *options):
+    """`plcmq serve` on free ports: the process, and what it says when it is ready."""
+    at = ["--bind", "tcp://127.0.0.1:*", "--host-bind", "tcp://127.0.0.1:*", "--registry", registry]
+    with program(*PLCMQ, "serve", *at, *_LOG, "--json", *options, stdout=subprocess.PIPE) as broker:
+        yield broker, _document(broker.stdout)
 
 
 def _document(lines):

@@ -69,11 +69,11 @@ def one_round(contender: contenders.Running) -> tuple[float, float, float]:
     """Requests a second, processor time for a request, and the cores that others took."""
     began, (everybody, ours), cpu = time.perf_counter(), processor_times(), contender.cpu()
     load = through_zeromq(contender.endpoint, "fast", WINDOW, SECONDS, "msgpack", 1)
-    times, total = uvloop.run(load)
-    cost = (contender.cpu() - cpu) / len(times)
+    latencies, total = uvloop.run(load)
+    cost = (contender.cpu() - cpu) / latencies.count
     everybody_after, ours_after = processor_times()
     others = (everybody_after - everybody) - (ours_after - ours)
-    return len(times) / total, cost, others / (time.perf_counter() - began)
+    return latencies.count / total, cost, others / (time.perf_counter() - began)
 
 
 def look(floor: contenders.Running, plcmq: contenders.Running, rounds: int) -> Finding:

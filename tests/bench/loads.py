@@ -1,9 +1,9 @@
 """The loads: closed loops, in which each caller asks again as soon as it has its answer.
 
 Strategy: every load runs for a time, not for a count, so that a slow contender takes no longer than a fast
-one; it returns the seconds of each request, and of all. All of them run in this process on uvloop, and are
-as cheap as their library lets them be. For modbus-proxy that is a bare protocol, which writes ready-made
-frames: what is measured is the proxy, not a client.
+one; it returns the latencies, and the seconds that it took. All of them run in this process on uvloop, and
+are as cheap as their library lets them be. For plcmq that is the generator of `plcmq bench`; for modbus-proxy
+a bare protocol, which writes ready-made frames: what is measured is the proxy, not a client.
 """
 
 import asyncio
@@ -12,6 +12,11 @@ import time
 from struct import Struct
 
 from plcmq.client import PlcmqError, connect
+from plcmq.client.load.generator import Generator
+from plcmq.client.load.meter import Latencies
+from plcmq.client.load.mix import Mix, Operation
+from plcmq.client.load.schedule import ClosedLoop, Load
+from plcmq.client.protocol.bodies import Codec
 from pymodbus.client import AsyncModbusTcpClient
 
 _READ = Struct(">HHHBBHH")  # transaction, protocol, length, unit, function, address, count
@@ -22,7 +27,15 @@ _TOGETHER = 50  # connections that are opened at once
 
 clock = time.perf_counter
 
-Timed = tuple[list[float], float]
+Timed = tuple[Latencies, float]
+
+
+def recorded(times):
+    """Seconds of each request as latencies; after the load, so that it costs the load nothing."""
+    latencies = Latencies()
+    for seconds in times:
+        latencies.record(seconds)
+    return latencies
 
 
 def read_frame(transaction, address):
@@ -31,22 +44,18 @@ def read_frame(transaction, address):
 
 
 async def through_zeromq(endpoint, device, window, seconds, codec, tags) -> Timed:
-    """So many callers on one connection; each reads a tag of its own as far as there are so many."""
-    async with connect(endpoint, codec=codec, timeout=30.0) as plc:
-        times = []
+    """So many callers on one connection; each reads one of so many tags at a time."""
+    reads = [Operation("read", "read", {"tags": [f"t{number}"]}) for number in range(tags)]
+    load = Load(
+        Mix({device: reads}), ClosedLoop(window), endpoint, duration=seconds, codec=Codec(codec), timeout=30.0
+    )
+    async with Generator(load) as generator:
         started = clock()
-        until = started + seconds
-
-        async def caller(tag):
-            now = clock()
-            while now < until:
-                before = now
-                await plc.read(device, tag)
-                now = clock()
-                times.append(now - before)
-
-        await asyncio.gather(*(caller(f"t{number % tags}") for number in range(window)))
-        return times, clock() - started
+        whole = (await generator.run()).overall()
+        total = clock() - started
+    if whole.failed:
+        raise RuntimeError(f"requests have failed: {whole.messages}")
+    return whole.latencies, total
 
 
 async def until_it_answers(endpoint, device):
@@ -121,7 +130,7 @@ async def through_modbus(port, connections, seconds, tags) -> Timed:
     total = clock() - started
     for master in masters:
         master.close()
-    return times, total
+    return recorded(times), total
 
 
 async def through_pymodbus(port, seconds) -> Timed:
@@ -138,7 +147,7 @@ async def through_pymodbus(port, seconds) -> Timed:
         now = clock()
         times.append(now - before)
     client.close()
-    return times, now - started
+    return recorded(times), now - started
 
 
 def pipelined(port, window, seconds) -> Timed:
@@ -159,7 +168,7 @@ def pipelined(port, window, seconds) -> Timed:
                 left -= len(plc.recv(left)) or _gone()
             now = clock()
             times += [(now - before) / window] * window
-    return times, now - started
+    return recorded(times), now - started
 
 
 def _gone():

@@ -5,11 +5,11 @@ the greatest; a ratio of two lines is taken round by round, since the rounds alt
 slow for a while is so for both. Only the curve of latencies is over all rounds together.
 """
 
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from math import ceil
 from statistics import median
+
+from plcmq.client.load.meter import Latencies
 
 CURVE = (0, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99, 100)  # percentiles
 
@@ -25,7 +25,7 @@ class Line:
         window: requests in flight.
         tags: how many different ones they ask for.
         pids: processes of the contender, whose processor time is counted.
-        load: runs it for so many seconds; gives the seconds of each request, and of all.
+        load: runs it for so many seconds; gives the latencies, and the seconds that it took.
     """
 
     contender: str
@@ -33,7 +33,7 @@ class Line:
     codec: str
     window: int
     tags: int
-    load: Callable[[float], tuple[list[float], float]] = field(repr=False, compare=False)
+    load: Callable[[float], tuple[Latencies, float]] = field(repr=False, compare=False)
     pids: tuple[int, ...] = ()
 
 
@@ -92,31 +92,24 @@ class Rounds:
 
     def __init__(self, line: Line) -> None:
         self._row = Row(line.contender, line.plc, line.codec, line.window, line.tags)
-        self._all = array("d")
+        self._all = Latencies()
 
-    def add(self, times: Sequence[float], total: float, meanwhile: Meanwhile) -> None:
-        """One round: the times of its requests, and what it took."""
-        ordered = sorted(times)
+    def add(self, latencies: Latencies, total: float, meanwhile: Meanwhile) -> None:
+        """One round: the latencies of its requests, and what it took."""
         row = self._row
-        row.rates.append(len(ordered) / total)
-        row.p50s.append(percentile(ordered, 50))
-        row.p99s.append(percentile(ordered, 99))
+        row.rates.append(latencies.count / total)
+        row.p50s.append(latencies.percentile(50))
+        row.p99s.append(latencies.percentile(99))
         row.modbus.append(meanwhile.modbus / total)
         row.busy.append(meanwhile.plc_cpu / total)
         if meanwhile.contender_cpu is not None:
-            row.cost.append(meanwhile.contender_cpu / len(ordered))
-        self._all.extend(ordered)
+            row.cost.append(meanwhile.contender_cpu / latencies.count)
+        self._all.add(latencies)
 
     def row(self) -> Row:
         """What they amount to."""
-        ordered = sorted(self._all)
-        self._row.curve = [percentile(ordered, p) for p in CURVE]
+        self._row.curve = [self._all.percentile(p) for p in CURVE]
         return self._row
-
-
-def percentile(ordered: Sequence[float], p: float) -> float:
-    """The smallest value that at least `p` percent do not exceed."""
-    return ordered[max(0, ceil(len(ordered) * p / 100) - 1)]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contenders import Running, program
+from loads import recorded
 
 _ENDS = Path(__file__).parent / "pyleco_ends.py"
 _PATIENCE = 10.0  # seconds for a program to listen
@@ -54,12 +55,13 @@ class Pyleco:
         self._clients = clients
 
     def load(self, callers, seconds):
-        """Seconds of each request, and of all, with so many clients at work."""
+        """The latencies, and the seconds that it took, with so many clients at work."""
         print(json.dumps([callers, seconds]), file=self._clients.stdin, flush=True)
         line = self._clients.stdout.readline()
         if not line:
             raise RuntimeError("pyleco's clients have ended")
-        return tuple(json.loads(line))
+        times, total = json.loads(line)
+        return recorded(times), total
 
 
 @contextmanager

@@ -10,23 +10,24 @@ are those of one caller. Every measurement is a function that gives one row; not
 import argparse
 import asyncio
 import json
-import multiprocessing
 import os
 import random
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+import contenders
 import psutil
 import zmq
 from plcmq.broker.storage.registry import Registry
-from plcmq.client import PlcmqError, connect
+from plcmq.client import connect
+from plcmq.client.load.generator import Generator
+from plcmq.client.load.mix import Mix, Operation
+from plcmq.client.load.schedule import ClosedLoop, Load, OpenLoop
 from plcmq.devices.simulator.faults.silence import Blackhole
 from plcmq.devices.simulator.plc import SimulatedPlc
 from plcmq.devices.site.definitions.content import SiteContent
@@ -83,16 +84,10 @@ class Ports(list):
 
 @contextmanager
 def plcs(count, *, delay=0.0, living=False):
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=simulated, args=(theirs, count, delay, living))
-    process.start()
-    try:
-        ports = Ports(ours.recv())
-        ports.pipe = ours
+    with contenders.process(simulated, count, delay, living) as (pipe, _pid):
+        ports = Ports(pipe.recv())
+        ports.pipe = pipe
         yield ports
-    finally:
-        process.terminate()
-        process.join()
 
 
 @contextmanager
@@ -106,31 +101,14 @@ def broker(ports, tags=TAGS, devices=None):
         registry = f"sqlite:///{folder}/scale.db"
         with ThreadPoolExecutor(1) as thread:  # no database calls on a loop's thread
             thread.submit(define, registry, tags, forms).result()
-        at = ["--bind", "tcp://127.0.0.1:*", "--host-bind", "tcp://127.0.0.1:*", "--registry", registry]
-        command = [sys.executable, "-m", "plcmq.broker.cli", "serve", *at, "--json", "--log-level", "error"]
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            yield psutil.Process(process.pid), told(process.stdout)["bind"], started
-        finally:
-            process.terminate()
-            process.wait()
+        with contenders.serve(registry) as (process, said):
+            yield psutil.Process(process.pid), said["bind"], started
 
 
 def define(registry, tags, forms):
     with Registry(registry) as opened:
         opened.apply(SiteContent({"plain": profile(tags)}, tuple(forms)))
-
-
-def told(stream):
-    text = ""
-    while line := stream.readline():
-        text += line
-        try:
-            return json.loads(text)
-        except ValueError:
-            continue
-    raise SystemExit(f"the broker did not start: {text}")
 
 
 class Cost:
@@ -177,21 +155,13 @@ def idle_clients(pipe, endpoint, count):
 @contextmanager
 def clients(endpoint, count):
     """So many connected clients, in processes of a thousand each."""
-    started = []
-    try:
-        for first in range(0, count, CLIENTS_APIECE):
-            ours, theirs = multiprocessing.Pipe()
-            arguments = (theirs, endpoint, min(CLIENTS_APIECE, count - first))
-            process = multiprocessing.Process(target=idle_clients, args=arguments)
-            process.start()
-            started.append((process, ours))
-        for _process, pipe in started:
+    with ExitStack() as stack:
+        counts = (min(CLIENTS_APIECE, count - first) for first in range(0, count, CLIENTS_APIECE))
+        started = [contenders.process(idle_clients, endpoint, apiece) for apiece in counts]
+        pipes = [stack.enter_context(process)[0] for process in started]
+        for pipe in pipes:
             pipe.recv()
-        yield [pipe for _process, pipe in started]
-    finally:
-        for process, _pipe in started:
-            process.terminate()
-            process.join()
+        yield pipes
 
 
 @asynccontextmanager
@@ -270,37 +240,23 @@ async def command(seconds):
 async def isolation(seconds):
     """100 PLCs of 5 ms, each read five times a second; ten of them fall silent and come back, four times."""
     with plcs(100, delay=0.005) as ports, broker(ports) as (_process, endpoint, _started):
-        async with all_up(endpoint, 100) as plc:
+        async with all_up(endpoint, 100):
             p99s = {0: [], 10: []}
             for silent in (0, 10) * 4:
                 ports.silent(silent)
                 await asyncio.sleep(3)
-                times = await steadily(plc, range(11, 101), seconds / 4, others=range(1, 11))
-                p99s[silent].append(times[int(len(times) * 0.99)])
+                meter = await loaded(endpoint, OpenLoop(500.0), range(1, 11), range(11, 101), seconds / 4)
+                p99s[silent].append(meter.tallies["read of others"].latencies.percentile(99) * 1000)
     before, during = statistics.median(p99s[0]), statistics.median(p99s[10])
     return {"p99_ms_before": before, "p99_ms_during": during, "change_percent": (during / before - 1) * 100}
 
 
-async def steadily(plc, numbers, seconds, others):
-    """Milliseconds of each read of these devices; all are read five times a second, whatever the answers."""
-    times, tasks = [], []
-
-    async def ask(number, due):
-        try:
-            await plc.request("read", {"tags": "t0"}, device=number)
-        except PlcmqError:
-            return
-        if number in numbers:
-            times.append((time.perf_counter() - due) * 1000)
-
-    everybody = [*numbers, *others]
-    started, count = time.perf_counter(), int(5 * seconds) * len(everybody)
-    for n in range(count):
-        due = started + n / (5 * len(everybody))
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        tasks.append(asyncio.create_task(ask(everybody[n % len(everybody)], time.perf_counter())))
-    await asyncio.gather(*tasks)
-    return sorted(times)
+async def loaded(endpoint, schedule, some, others, seconds):
+    """What came of reads of a tag of each of these devices in turn."""
+    names = dict.fromkeys(some, "read") | dict.fromkeys(others, "read of others")
+    mix = Mix({device: [Operation(name, "read", {"tags": "t0"})] for device, name in names.items()})
+    async with Generator(Load(mix, schedule, endpoint, duration=seconds)) as generator:
+        return await generator.run()
 
 
 async def growth(seconds):
@@ -308,8 +264,8 @@ async def growth(seconds):
     by_devices, by_clients = {}, {}
     for count in (10, 1000):
         with plcs(count) as ports, broker(ports) as (process, endpoint, _started):
-            async with all_up(endpoint, count) as plc:
-                by_devices[count] = await reading(plc, process, count, seconds / 2)
+            async with all_up(endpoint, count):
+                by_devices[count] = await reading(endpoint, process, count, seconds / 2)
     for count in (10, 1000):
         with (
             plcs(1) as ports,
@@ -323,22 +279,11 @@ async def growth(seconds):
     return told | {f"ratio_{name}": ratio for name, ratio in ratios.items()}
 
 
-async def reading(plc, process, count, seconds):
+async def reading(endpoint, process, count, seconds):
     """Microseconds of the broker's processor for a read that goes to the PLC; ten are always on their way."""
-    done = 0
-
-    async def caller(first):
-        nonlocal done
-        number = first
-        while time.perf_counter() < end:
-            await plc.request("read", {"tags": "t0"}, device=number + 1)
-            done += 1
-            number = (number + 10) % count
-
-    end = time.perf_counter() + seconds
     with Cost(process) as cost:
-        await asyncio.gather(*(caller(n) for n in range(10)))
-    return cost.busy / done * 1e6
+        meter = await loaded(endpoint, ClosedLoop(10), range(1, count + 1), (), seconds)
+    return cost.busy / meter.overall().latencies.count * 1e6
 
 
 def pinging(process, pipes, count, seconds):
