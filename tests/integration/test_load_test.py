@@ -30,7 +30,7 @@ def quit_when_all_has_been_seen(environment, **_):
 
 
 async def load(plant, folder, wanted, *options):
-    """Runs until so many of each were seen, by name and error; the statistics by name, and the exit status."""
+    """Runs until so many of each name and error were seen: the statistics by name, and the exit status."""
     (folder / "until_seen.py").write_text(UNTIL_SEEN.format(wanted=wanted))
     files = f"{LOCUSTFILE},until_seen.py"
     command = [sys.executable, "-m", "locust", "-f", files, "--headless", "--json"]
