@@ -7,11 +7,12 @@ has not changed, so that a change of one device costs one compilation.
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ..client.protocol.errors import Code, failure
-from ..devices.interface.requests import CompiledProfile
+from ..devices.interface.requests import CompiledProfile, did_you_mean
 from ..devices.model.devices import DeviceDefinition, Profile
 from ..devices.site.compile import compile_device, compile_profile
 from ..devices.site.definitions.content import Definition, Snapshot
@@ -68,10 +69,15 @@ class Catalogue:
             PlcmqError: `unknown_device`, also for one that is disabled; `no_host` for one whose profile
                 cannot be used.
         """
-        entry = self.devices.get(device) if isinstance(device, int) else self.by_name.get(device)
+        if isinstance(device, str):
+            entry = self.by_name.get(device) or self.by_name.get(unicodedata.normalize("NFC", device))
+        else:
+            entry = self.devices.get(device)
         if entry is None:
-            message = f"there is no device {device!r}; the action `devices` lists all"
-            raise failure(Code.UNKNOWN_DEVICE, message, details={"device": device})
+            close = did_you_mean(str(device), self.by_name)
+            hint = f"; did you mean {close['did_you_mean']!r}?" if close else ""
+            message = f"there is no device {device!r}{hint or '; the action `devices` lists all'}"
+            raise failure(Code.UNKNOWN_DEVICE, message, details={"device": device} | close)
         if not entry.device.enabled:
             message = f"device {entry.device.name!r} is disabled"
             raise failure(Code.UNKNOWN_DEVICE, message, details={"device": device, "disabled": True})

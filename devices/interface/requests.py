@@ -8,6 +8,7 @@ against their JSON Schemas. Built-in names win over a profile's.
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from ..model.codec import TagCodec, codecs
 from ..model.devices import Profile
 from ..model.tags import Access, Table
 from ..planning.reads import Want, fences_around
+from ..site.definitions.problems import nearest, suggestion
 from .arguments import Arguments
 
 Args = dict[str, Any]
@@ -102,7 +104,8 @@ class CompiledProfile:
         arguments = self.arguments.get(action)
         if arguments is None:
             message = f"{self.profile.name} has no action {action!r}; it has {', '.join(self.action_names)}"
-            raise failure(Code.UNKNOWN_ACTION, message, details={"action": action})
+            details = {"action": action} | did_you_mean(action, self.action_names)
+            raise failure(Code.UNKNOWN_ACTION, message, details=details)
         return arguments.fit(rqargs)
 
 
@@ -117,6 +120,7 @@ def _tags(profile: CompiledProfile, rqargs: Args) -> list[str]:
     names = [tags] if isinstance(tags, str) else tags
     if not isinstance(names, list) or not names:
         raise bad_args("tags", "must be a tag's name or a list of names")
+    names = [unicodedata.normalize("NFC", name) if isinstance(name, str) else name for name in names]
     for index, name in enumerate(names):
         if not isinstance(name, str):
             raise bad_args(f"tags.{index}", "must be a tag's name")
@@ -133,6 +137,7 @@ def _fit_write(profile: CompiledProfile, rqargs: Args) -> Args:
     values = rqargs.get("values")
     if not isinstance(values, dict) or not values:
         raise bad_args("values", "must be a map of tag to value, not empty")
+    values = {unicodedata.normalize("NFC", str(name)): value for name, value in values.items()}
     for name, value in values.items():
         codec = profile.codecs.get(name)
         if codec is None:
@@ -256,8 +261,14 @@ def bad_args(path: str, message: str) -> PlcmqError:
 
 
 def _unknown_tag(profile: CompiledProfile, name: str) -> PlcmqError:
-    message = f"{profile.profile.name} has no tag {name!r}"
-    return failure(Code.UNKNOWN_TAG, message, details={"tag": name})
+    message = f"{profile.profile.name} has no tag {name!r}{suggestion(str(name), profile.codecs)}"
+    return failure(Code.UNKNOWN_TAG, message, details={"tag": name} | did_you_mean(str(name), profile.codecs))
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> dict[str, str]:
+    """For the details of an error: the nearest name, where there is one."""
+    close = nearest(wrong, known)
+    return {} if close is None else {"did_you_mean": close}
 
 
 def only(rqargs: Mapping[str, Any], *names: str) -> None:

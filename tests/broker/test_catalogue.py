@@ -47,6 +47,15 @@ def test_devices_are_found_by_name_and_id():
     assert caught.value.code is Code.UNKNOWN_DEVICE
 
 
+def test_a_device_is_found_however_its_name_is_typed_and_the_nearest_is_told():
+    content = snapshot(device(1, "p", name="Süd"), device(2, "p", name="press-10"), p={"tags": {"a": TAG}})
+    catalogue = build(content, Catalogue())
+    assert catalogue.find("Su\u0308d").device.id == 1
+    with pytest.raises(PlcmqError, match="did you mean 'press-10'") as caught:
+        catalogue.find("pres-10")
+    assert caught.value.details["did_you_mean"] == "press-10"
+
+
 def test_what_has_not_changed_is_kept():
     before = build(snapshot(device(1, "p"), p={"tags": {"a": TAG}}), Catalogue())
     after = build(snapshot(device(1, "p"), device(2, "p"), revision=2, p={"tags": {"a": TAG}}), before)

@@ -13,7 +13,7 @@ from ....client import get_conn
 from ....client.protocol.errors import PlcmqError
 from ...config import load
 from ..terminal import render
-from ..terminal.arguments import device_of, named_values
+from ..terminal.arguments import Schemas, device_of, named_values
 from ..terminal.completion import action_names, tag_names, writable_tags
 from ..terminal.options import (
     BrokerOption,
@@ -55,8 +55,10 @@ def call(
 
         plcmq call press-1 lock ttl=60          (then: --token with each command, and `unlock` with it)
     """
-    rqargs = _named(arguments or [])
     with reported(as_json):
+        told = _described(device, broker, timeout, config) if arguments else {}
+        schemas = told.get("actions", {}).get(action, {}).get("schema", {}).get("properties", {})
+        rqargs = _named(arguments or [], schemas)
         result = _request(device, action, rqargs, broker, timeout, config, key, token)
         if as_json:
             render.print_json(result)
@@ -66,7 +68,10 @@ def call(
 
 def read(
     device: DeviceArgument,
-    tags: Annotated[list[str], typer.Argument(metavar="TAG", help="Tags to read.", autocompletion=tag_names)],
+    tags: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TAG", help="Tags to read; without any, all.", autocompletion=tag_names),
+    ] = None,
     max_age: Annotated[
         float | None,
         typer.Option("--max-age", metavar="SECONDS", help="Take a value that is at most this old."),
@@ -76,7 +81,7 @@ def read(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read tags of a device.
+    """Read tags of a device, in the order asked for; without tags, all that can be read.
 
     Status 1 if any of them failed; the others are printed all the same.
 
@@ -86,11 +91,14 @@ def read(
 
         plcmq read press-1 batch_no --max-age 0.5 --json
     """
-    rqargs: dict[str, Any] = {"tags": tags}
-    if max_age is not None:
-        rqargs["max_age"] = max_age
     with reported(as_json):
-        result = _request(device, "read", rqargs, broker, timeout, config)
+        if not tags:
+            told = _request(device, "describe", {}, broker, timeout, config).get("tags", {})
+            tags = [name for name, tag in told.items() if tag.get("access") != "wo"]
+        rqargs: dict[str, Any] = {"tags": tags}
+        if max_age is not None:
+            rqargs["max_age"] = max_age
+        result = _in_order(_request(device, "read", rqargs, broker, timeout, config), tags)
         failed = result.get("errors", {})
         if as_json:
             render.print_json(result)
@@ -108,7 +116,7 @@ def write(
         list[str],
         typer.Argument(
             metavar="TAG=VALUE",
-            help="Values in the order to write them: JSON where it parses as JSON, else text.",
+            help="Values in the order to write them, as the tags' types say.",
             autocompletion=writable_tags,
         ),
     ],
@@ -128,12 +136,14 @@ def write(
 
         plcmq write press-1 recipe=PX-7 --verify
 
-        plcmq write press-1 'recipe="12"'     (the text 12, not the number)
+        plcmq write press-1 recipe=4711 start=on mask=0x1f     (by the types of the tags)
     """
-    rqargs: dict[str, Any] = {"values": _named(values)}
-    if verify:
-        rqargs["verify"] = True
     with reported(as_json):
+        told = _described(device, broker, timeout, config).get("tags", {})
+        schemas = {name: tag.get("schema", {}) for name, tag in told.items()}
+        rqargs: dict[str, Any] = {"values": _named(values, schemas)}
+        if verify:
+            rqargs["verify"] = True
         result = _request(device, "write", rqargs, broker, timeout, config, key, token)
         if as_json:
             render.print_json(result)
@@ -141,9 +151,30 @@ def write(
             render.print_line(f"[green]written[/]  {render.escape(', '.join(result.get('written', [])))}")
 
 
-def _named(arguments: list[str]) -> dict[str, Any]:
+def _in_order(result: Mapping[str, Any], tags: list[str]) -> Mapping[str, Any]:
+    """The result of a read with its tags in the order asked for."""
+    parts = ("values", "age", "errors")
+    return {
+        key: {tag: value[tag] for tag in dict.fromkeys((*tags, *value)) if tag in value}
+        if key in parts
+        else value
+        for key, value in result.items()
+    }
+
+
+def _described(
+    device: str, broker: str | None, timeout: float | None, config: Path | None
+) -> Mapping[str, Any]:
+    """What `describe` tells of a device; nothing where it fails, which the request itself will tell."""
     try:
-        return named_values(arguments)
+        return _request(device, "describe", {}, broker, timeout, config)
+    except PlcmqError:
+        return {}
+
+
+def _named(arguments: list[str], schemas: Schemas) -> dict[str, Any]:
+    try:
+        return named_values(arguments, schemas)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -7,8 +7,12 @@ that a file is put right in one go.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+MANY_NAMES: Final = 300  # more are not compared one by one
 
 Path = tuple[str | int, ...]
 """A place in a site: `("profiles", "press", "tags", "temp", "type")`."""
@@ -54,11 +58,23 @@ def path_text(path: Path) -> str:
     return text
 
 
+def nearest(wrong: str, known: Iterable[str]) -> str | None:
+    """The known name that comes close to a wrong one; None where none does.
+
+    Of very many names only some of about the same length are looked at, as the comparison takes its time.
+    """
+    names = {name.lower(): name for name in known}
+    if len(names) > MANY_NAMES:
+        alike = (name for name in names if abs(len(name) - len(wrong)) <= 2)
+        names = {name: names[name] for name in itertools.islice(alike, MANY_NAMES)}
+    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6)
+    return names[close[0]] if close else None
+
+
 def suggestion(wrong: str, known: Iterable[str]) -> str:
     """`; did you mean ...?`, or nothing where no known name comes close."""
-    names = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6)
-    return f"; did you mean `{names[close[0]]}`?" if close else ""
+    close = nearest(wrong, known)
+    return "" if close is None else f"; did you mean `{close}`?"
 
 
 def quoted_list(names: Iterable[object]) -> str:

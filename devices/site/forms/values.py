@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+import unicodedata
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
@@ -25,6 +26,7 @@ _NAME: Final = re.compile(r"\w[\w.-]*")
 
 
 def _checked_name(name: str) -> str:
+    name = unicodedata.normalize("NFC", name)  # as keyboards differ in how they write `ü`
     if not _NAME.fullmatch(name) or len(name) > MAX_NAME:
         raise ValueError(
             f"{name!r:.60} is no name: letters, digits, `_`, `-` and `.`, at most {MAX_NAME} characters"
@@ -33,6 +35,7 @@ def _checked_name(name: str) -> str:
 
 
 def _device_name(name: str) -> str:
+    name = unicodedata.normalize("NFC", name)
     if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= MAX_NAME:
         raise ValueError(
             f"{name!r:.60} is no device name: 1 to {MAX_NAME} printable characters, no space at an end"

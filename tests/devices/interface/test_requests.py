@@ -183,3 +183,25 @@ def test_a_profile_can_be_shifted_for_devices_whose_registers_begin_elsewhere():
     assert (shifted.wants["a"].address, compiled.wants["a"].address) == (105, 5)
     assert compiled.shifted(100) is shifted
     assert compiled.shifted(0) is compiled
+
+
+@pytest.mark.parametrize(
+    ("action", "rqargs", "code", "meant"),
+    [
+        ("read", {"tags": "siz"}, Code.UNKNOWN_TAG, "size"),
+        ("write", {"values": {"siez": 1}}, Code.UNKNOWN_TAG, "size"),
+        ("raed", {}, Code.UNKNOWN_ACTION, "read"),
+        ("starte", {}, Code.UNKNOWN_ACTION, "start"),
+    ],
+)
+def test_the_nearest_name_is_told(action, rqargs, code, meant):
+    with pytest.raises(PlcmqError) as refused:
+        KIND.fit(action, rqargs)
+    assert (refused.value.code, refused.value.details["did_you_mean"]) == (code, meant)
+
+
+def test_names_are_the_same_however_they_are_typed():
+    compiled = CompiledProfile(Profile("p", {"Süd": Tag("Süd", Table.HOLDING, 0, Type.UINT16, Access.RW)}))
+    typed = "Su\u0308d"
+    assert compiled.fit("read", {"tags": typed})["tags"] == ["Süd"]
+    assert compiled.fit("write", {"values": {typed: 1}})["values"] == {"Süd": 1}

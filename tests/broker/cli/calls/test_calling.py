@@ -157,3 +157,25 @@ class TestCompletion:
         monkeypatch.setenv("COMP_WORDS", line)
         monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
         return plcmq().stdout.split()
+
+
+TAGS = {
+    "recipe": {"access": "rw", "schema": {"type": "string"}},
+    "start": {"access": "rw", "schema": {"type": "boolean"}},
+    "trigger": {"access": "wo", "schema": {"type": "integer"}},
+}
+
+
+def test_values_are_sent_as_the_tags_types_say(plcmq, broker):
+    broker.answers["describe"] = {"tags": TAGS}
+    broker.answers["write"] = {"written": ["recipe", "start"]}
+    assert plcmq("write", "press-1", "recipe=4711", "start=on").exit_code == 0
+    assert broker.asked("write").rqargs == {"values": {"recipe": "4711", "start": True}}
+
+
+def test_a_read_without_tags_reads_all_that_can_be_read(plcmq, broker):
+    broker.answers["describe"] = {"tags": TAGS}
+    broker.answers["read"] = {"values": {"start": True, "recipe": "A"}, "age": {"start": 0.0, "recipe": 0.0}}
+    result = plcmq("read", "press-1", "--json")
+    assert broker.asked("read").rqargs == {"tags": ["recipe", "start"]}
+    assert list(json.loads(result.stdout)["values"]) == ["recipe", "start"], "in the order asked for"

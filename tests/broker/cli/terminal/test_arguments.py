@@ -50,3 +50,28 @@ def test_digits_are_an_id_and_anything_else_is_a_name():
     assert device_of("12") == 12
     assert device_of("press-1") == "press-1"
     assert device_of("²") == "²"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("4711", "string", "4711"),
+        ("true", "string", "true"),
+        ('"12"', "string", "12"),
+        ('"', "string", '"'),
+        ("0x1f", "integer", 31),
+        ("0x1f", None, 31),
+        ("-0x10", "number", -16),
+        ("on", "boolean", True),
+        ("OFF", "boolean", False),
+        ("true", "boolean", True),
+        ("on", None, "on"),
+        ("[1, 2]", "array", [1, 2]),
+        ("15", None, 15),
+        ("PX-7", "integer", "PX-7"),
+    ],
+)
+def test_a_value_is_what_its_type_says(text, kind, value):
+    schemas = {} if kind is None else {"a": {"type": kind}}
+    found = named_values([f"a={text}"], schemas)["a"]
+    assert (found, type(found)) == (value, type(value))

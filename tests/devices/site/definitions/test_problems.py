@@ -3,7 +3,7 @@
 import pickle
 
 import pytest
-from plcmq.devices.site.definitions.problems import Problem, SiteError, path_text, suggestion
+from plcmq.devices.site.definitions.problems import Problem, SiteError, nearest, path_text, suggestion
 
 
 def test_a_problem_names_file_line_and_path():
@@ -27,3 +27,8 @@ def test_the_nearest_name_is_suggested_where_one_is_near(wrong, right):
 def test_an_error_goes_through_pickle_with_its_problems():
     error = SiteError([Problem(("a",), "b"), Problem(("c",), "d", 2, "f")])
     assert pickle.loads(pickle.dumps(error)).problems == error.problems
+
+
+def test_of_ten_thousand_names_the_nearest_is_found_too():
+    names = [*(f"m{number}" for number in range(10_000)), "machine-9999"]
+    assert nearest("machine-09999", names) == "machine-9999"
