@@ -34,6 +34,7 @@ class Gateway:
 
     Attributes:
         app: what a server serves.
+        measured: the metrics of this process.
         hub: whose streams must be ended before a server waits for them.
     """
 
@@ -74,7 +75,7 @@ class Gateway:
         add_handlers(inner, [route for router in routers for route in router.routes])
         self._catalogue = Catalogue(plc, inner.openapi)
         inner.include_router(page.routes(lambda: (self._catalogue.document, self._catalogue.etag)))
-        self._measured = measured
+        self.measured = measured
         self.app: ASGIApp = Front(inner, rules_of(settings), measured.observe)
 
     def _revision(self) -> int:

@@ -18,11 +18,14 @@ from typing import Final
 import uvicorn
 
 from ..client.aio.connection import connect
+from ..client.protocol.loop_watch import watched_loop
 from .app import Gateway
 from .settings import GatewaySettings, host_and_port
 
 USER_TIMEOUT: Final = 10_000  # milliseconds that sent bytes may stay without an acknowledgement
 KEEP_ALIVE: Final = (5, 5, 3)  # seconds idle, seconds between probes, probes
+BEAT: Final = 0.025  # seconds between two beats of the loop
+LATE: Final = 0.05  # seconds that a beat may be late
 _PING: Final = 5.0  # seconds
 
 
@@ -118,7 +121,8 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None], stop: a
     """
     check_bind(settings)
     listener = listen(settings.bind)
-    with contextlib.closing(listener):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.closing(listener))
         gateway = Gateway(settings, connect(settings.broker))
         config = uvicorn.Config(
             gateway.app,
@@ -141,6 +145,8 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None], stop: a
         host, port = listener.getsockname()[:2]
         scheme = "https" if settings.tls_cert else "http"
         url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        watch = stack.enter_context(watched_loop("the gateway", BEAT, LATE))
+        gateway.measured.watch_loop(watch)
         server = Server(config, gateway, lambda: ready(url))
         serving = asyncio.get_running_loop().create_task(server.serve([listener]))
         stopping = asyncio.get_running_loop().create_task(stop.wait())

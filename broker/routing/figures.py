@@ -81,7 +81,7 @@ def figures(overview: Overview, rqargs: Mapping[str, Any], now: float) -> dict[s
         "revision": catalogue.revision,
         "bounds": list(ROUND_TRIP_BOUNDS),
         "hosts": _hosts(overview, now),
-        "processes": [],
+        "processes": overview.processes(),
     }
 
 

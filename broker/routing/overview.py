@@ -43,6 +43,7 @@ class Overview:
     draining: bool = False
     counts: dict[int, list[Any]] = field(default_factory=dict)  # by device: the last row of its host
     figures_asked: float = float("-inf")  # monotonic seconds of the last `figures`
+    processes: Callable[[], list[dict[str, Any]]] = list  # numbers of the processes that it knows of
     counted: float = float("-inf")  # monotonic seconds when hosts were asked for their numbers last
 
     def state_of(self, entry: Entry) -> DeviceState:

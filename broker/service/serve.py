@@ -20,7 +20,9 @@ import orjson
 
 from ...client.protocol import jsontext
 from ...client.protocol.endpoint import endpoint_of
+from ...client.protocol.loop_watch import watched_loop
 from ...client.protocol.sockets import SERVER, ZmqContext, ZmqSocket, bind_router, bound_endpoint, new_context
+from ...client.protocol.vitals import vitals
 from ...devices.host.descriptors import raise_limit
 from ..config import ServeSettings
 from ..fleet.fleet import FENCE, Fleet
@@ -38,6 +40,9 @@ UNREAD_TIME: Final = 1.0  # seconds that clients get to read their last replies
 FRONT: Final = replace(SERVER, queue=1000)  # messages; what else a client does not read waits in the backlog
 
 logger = logging.getLogger(__name__)
+
+BEAT: Final = 0.05  # seconds between two beats of the loop
+LATE: Final = 0.1  # seconds that a beat may be late
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ async def serve(
         journal = await stack.enter_async_context(DatabaseThread(Journal(settings.registry)))
         await stack.enter_async_context(_journalled(server, journal))
         await stack.enter_async_context(_served(server, settings, watch, stop))
+        loop_watch = stack.enter_context(watched_loop("the broker", BEAT, LATE))
+        server.router.overview.processes = lambda: [{"name": "broker"} | vitals(loop_watch)]
         if ready is not None:
             ready(_serving(server, front, back, max_clients))
         await stop.wait()

@@ -19,6 +19,7 @@ from uuid import uuid4
 import zmq
 
 from ...client.protocol.endpoint import endpoint_of
+from ...client.protocol.loop_watch import watched_loop
 from ...client.protocol.sockets import (
     Receiver,
     SocketSettings,
@@ -49,6 +50,8 @@ from .lease import Membership
 from .settings import HostSettings
 
 TICK: Final = 0.1  # seconds
+BEAT: Final = 0.05  # seconds between two beats of the loop
+LATE: Final = 0.1  # seconds that a beat may be late
 UNSENT_LIMIT: Final = 20_000  # messages kept while the broker is away
 GIVEN_UP: Final = 12.0  # seconds without a connection, longer than a handshake may take; then a new socket
 DRAIN_LIMIT: Final = 200  # messages read before the loop may do something else
@@ -81,7 +84,8 @@ async def run_host(
     """
     process = _HostProcess(settings, ready or (lambda _endpoint: None), stop)
     try:
-        await process.run()
+        with watched_loop("the host", BEAT, LATE):
+            await process.run()
     finally:
         await process.close()
     if process.refused is not None:

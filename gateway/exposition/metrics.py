@@ -7,8 +7,6 @@ comes from a request: of an HTTP request it is the template of the route.
 from __future__ import annotations
 
 import fnmatch
-import resource
-import time
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +16,8 @@ from starlette.types import Scope
 
 from ...client.aio.connection import AsyncConnection
 from ...client.protocol.errors import PlcmqError
+from ...client.protocol.loop_watch import LoopWatch
+from ...client.protocol.vitals import vitals
 from ..live.hub import Hub
 from .text import Family, Sample, exposition, histogram
 
@@ -53,10 +53,15 @@ class Metrics:
         self._devices = devices
         self._times: dict[_Route, _Times] = {}
         self._hub: Hub | None = None
+        self._loop_watch: LoopWatch | None = None
 
     def watch(self, hub: Hub) -> None:
         """The hub whose viewers count."""
         self._hub = hub
+
+    def watch_loop(self, watch: LoopWatch) -> None:
+        """The watch of this process's loop."""
+        self._loop_watch = watch
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
         """Takes in a finished request."""
@@ -69,11 +74,14 @@ class Metrics:
         return {
             "viewers": len(self._hub.viewers) if self._hub else 0,
             "topics": self._hub.topics if self._hub else 0,
+            "late": self._loop_watch.late if self._loop_watch else 0,
+            "late_where": self._loop_watch.where if self._loop_watch else "",
             "requests": sum(sum(times.counts) for times in self._times.values()),
         }
 
     async def text(self) -> str:
         """The text of a scrape; a broker that does not answer is one of its numbers."""
+        processes: list[tuple[str, Mapping[str, Any]]] = []
         try:
             info, stats = await self._plc.info(), await self._plc.ask("stats")
             figures, rows = await self._figures()
@@ -84,7 +92,9 @@ class Metrics:
                 *broker_families(info, stats, figures),
                 *device_families(rows, tuple(figures["bounds"])),
             ]
-        return exposition([*broker, *self._gateway_families()])
+            processes = _by_name(figures["processes"])
+        own = [] if self._loop_watch is None else [("gateway", vitals(self._loop_watch))]
+        return exposition([*broker, *self._gateway_families(), *process_families([*processes, *own])])
 
     async def _figures(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         rows: list[dict[str, Any]] = []
@@ -117,18 +127,6 @@ class Metrics:
                 "Frames merged for slow lines.",
                 [("", {}, merged)],
             )
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        cpu = time.process_time()
-        process = {"process": "gateway"}
-        yield Family(
-            "plcmq_gateway_cpu_seconds_total", "counter", "CPU time of the gateway.", [("", process, cpu)]
-        )
-        yield Family(
-            "plcmq_gateway_memory_peak_bytes",
-            "gauge",
-            "Most memory that the gateway had.",
-            [("", process, used.ru_maxrss * 1024)],
-        )
 
 
 def broker_families(
@@ -156,7 +154,10 @@ def broker_families(
         if isinstance(host.get("heard"), int | float)
     ]
     yield Family("plcmq_host_heard_seconds", "gauge", "Seconds since a host was heard.", heard)
-    processes = _by_name(figures.get("processes") or [])
+
+
+def process_families(processes: list[tuple[str, Mapping[str, Any]]]) -> Iterator[Family]:
+    """The numbers of processes, by their names."""
     for column, name, kind, text in _PROCESS:
         samples: list[Sample] = [
             ("", {"process": process}, numbers[column])

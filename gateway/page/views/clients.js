@@ -11,7 +11,7 @@ export const clients = (state) => {
     <h1>Clients</h1>
     <div class="columns even">
       ${facts("Broker", {Version: broker.version, Running: span(broker.uptime), Requests: stats.requests, "On their way": stats.pending, "Clients that wait": stats.clients?.waiting, "Most of one client": stats.clients?.most, "Replies nobody has read": stats.unread})}
-      ${facts("Gateway", {Viewers: gateway.viewers, Topics: gateway.topics, "HTTP requests": gateway.requests})}
+      ${facts("Gateway", {Viewers: gateway.viewers, Topics: gateway.topics, "HTTP requests": gateway.requests, "Loop held up": gateway.late, ...(gateway.late_where ? {"last by": gateway.late_where} : {})})}
       ${facts("Refused, by code", stats.errors ?? {})}
       ${hosts(stats.hosts ?? [])}
     </div>`;

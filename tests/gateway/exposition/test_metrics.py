@@ -40,7 +40,7 @@ def scraped(web: httpx.Client, fake_broker: Any, name: str = "press-1") -> dict[
         "states": {"up": 1},
         "bounds": [0.001, 0.01],
         "hosts": [{"name": "hall", "heard": 0.2}],
-        "processes": [],
+        "processes": [{"name": "broker", "cpu": 1.5, "late": 0}],
     }
     fake_broker.answers["figures"] = lambda _: figures
     return {family.name: family for family in text_string_to_metric_families(web.get("/metrics").text)}
@@ -54,6 +54,10 @@ def test_prometheus_own_parser_reads_all_of_it(web: httpx.Client, fake_broker: A
         "device": "press-1",
         "profile": "press",
         "host": "hall",
+    }
+    assert {sample.labels["process"] for sample in families["plcmq_loop_late"].samples} == {
+        "broker",
+        "gateway",
     }
     trips = {
         sample.labels.get("le"): sample.value
