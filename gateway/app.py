@@ -60,7 +60,7 @@ class Gateway:
         routers = (
             devices.routes(asking),
             tags.routes(asking),
-            actions.routes(asking),
+            actions.routes(asking, self._patience),
             locks.routes(asking),
             batch.routes(asking),
             health.routes(asking),
@@ -80,6 +80,9 @@ class Gateway:
 
     def _revision(self) -> int:
         return self._catalogue.revision
+
+    def _patience(self, action: str) -> float | None:
+        return self._catalogue.patience(action)
 
     def _is_full(self) -> bool:
         return len(self.hub.viewers) >= self._settings.viewers

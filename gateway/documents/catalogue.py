@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from ...client.aio.connection import AsyncConnection
@@ -39,6 +39,7 @@ class Catalogue:
         self.is_up = False
         self.document = b""
         self.etag = ""
+        self._patience: dict[str, float] = {}
         self._plc = plc
         self._base = base
         self._build([])
@@ -57,6 +58,10 @@ class Catalogue:
                 logger.exception("the OpenAPI document could not be made")
             await asyncio.sleep(PERIOD)
 
+    def patience(self, action: str) -> float | None:
+        """Seconds that an action may take by its profile; the longest of all profiles that declare it."""
+        return self._patience.get(action)
+
     async def look(self) -> None:
         """Asks for the revision, and for the profiles where it is another one."""
         revision = (await self._plc.info()).get("revision")
@@ -69,9 +74,21 @@ class Catalogue:
             if not page["profiles"] or len(profiles) >= page["total"]:
                 break
         await asyncio.to_thread(self._build, profiles)
+        self._patience = patience_of(profiles)
         self.revision = revision
 
     def _build(self, profiles: list[dict[str, Any]]) -> None:
         document = as_json(with_profiles(self._base(), profiles))
         self.etag = f'"{hashlib.sha256(document).hexdigest()[:24]}"'
         self.document = document
+
+
+def patience_of(profiles: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """The own times of actions by their names."""
+    times: dict[str, float] = {}
+    for profile in profiles:
+        for action, described in (profile.get("actions") or {}).items():
+            seconds = described.get("timeout")
+            if isinstance(seconds, int | float):
+                times[action] = max(float(seconds), times.get(action, 0.0))
+    return times

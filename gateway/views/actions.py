@@ -6,6 +6,7 @@ device has (`read`, `write`, `lock`, …) has paths of its own or, like raw writ
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Request
@@ -31,8 +32,8 @@ Key = Annotated[
 ]
 
 
-def routes(asking: Asking) -> APIRouter:
-    """The views of actions."""
+def routes(asking: Asking, patience: Callable[[str], float | None]) -> APIRouter:
+    """The views of actions; `patience` tells how long an action may take by its profile."""
     router = APIRouter(prefix="/api/v1", tags=["actions"])
 
     @router.post(
@@ -80,7 +81,8 @@ def routes(asking: Asking) -> APIRouter:
     async def run(request: Request, device: str | int, action: str, timeout: float | None) -> Response:
         refuse_built_in(action)
         rqargs = await json_map(request, may_be_empty=True)
-        return await asking.ask(request, action, rqargs, device=device, timeout=timeout)
+        own = patience(action)
+        return await asking.ask(request, action, rqargs, device=device, timeout=timeout, patience=own)
 
     async def check_profile(request: Request, profile: str, device: str | int, timeout: float | None) -> None:
         described = (await asking.reply(request, "describe", device=device, timeout=timeout)).value()

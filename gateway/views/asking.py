@@ -63,13 +63,14 @@ class Asking:
         *,
         device: str | int | None = None,
         timeout: float | None = None,
+        patience: float | None = None,
     ) -> Response:
         """Asks, and answers with the result.
 
         Raises:
             PlcmqError: it failed.
         """
-        reply = await self.reply(request, action, rqargs, device=device, timeout=timeout)
+        reply = await self.reply(request, action, rqargs, device=device, timeout=timeout, patience=patience)
         return respond(request, reply.value(), {"Idempotent-Replayed": "true"} if reply.replayed else {})
 
     async def reply(
@@ -80,8 +81,12 @@ class Asking:
         *,
         device: str | int | None = None,
         timeout: float | None = None,
+        patience: float | None = None,
     ) -> Reply:
-        """The whole reply, whether it has a result or an error."""
+        """The whole reply, whether it has a result or an error.
+
+        `timeout`: seconds that the caller gives; `patience`: those that the action needs, else.
+        """
         flight = flight_of(request.scope)
         is_command = device is not None and action not in READS
         headers = request.headers
@@ -89,7 +94,7 @@ class Asking:
             action,
             rqargs,
             device=device,
-            timeout=timeout or _preferred(headers.get("prefer")) or self._timeout,
+            timeout=timeout or _preferred(headers.get("prefer")) or self._own_time(patience),
             key=idempotency_key(headers.get("idempotency-key")) if is_command else None,
             request_id=flight.wire_id,
             token=headers.get("lock-token") if is_command else None,
@@ -99,6 +104,9 @@ class Asking:
         if is_command:
             self._note(request, action, device, reply)
         return reply
+
+    def _own_time(self, patience: float | None) -> float | None:
+        return self._timeout if patience is None else max(patience, self._timeout or 0.0)
 
     def _note(self, request: Request, action: str, device: str | int | None, reply: Reply) -> None:
         flight, error = flight_of(request.scope), reply.error

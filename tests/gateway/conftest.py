@@ -30,6 +30,7 @@ PRESS = {
     "actions": {
         "start_batch": {
             "description": "Start the press",
+            "timeout": 31.5,
             "args": {
                 "type": "object",
                 "properties": {"batch_size": {"type": "integer", "minimum": 1, "default": 15}},

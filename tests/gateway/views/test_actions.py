@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -47,6 +48,15 @@ def test_key_token_and_time_reach_the_broker(web: httpx.Client, fake_broker: Any
     assert (asked.key, asked.token, asked.timeout) == ("k1", "t1", 7.0)
     web.post(ACTION, params={"timeout": 0.25}, headers={"Prefer": "wait=7"})
     assert last(fake_broker, "start_batch").timeout == 0.25
+
+
+def test_an_action_gets_the_time_that_its_profile_gives_it(web: httpx.Client, fake_broker: Any) -> None:
+    while b"start_batch" not in web.get("/openapi.json").content:
+        time.sleep(0.02)
+    web.post(ACTION, json={"batch_size": 15})
+    assert last(fake_broker, "start_batch").timeout == 31.5
+    web.post(ACTION, json={"batch_size": 15}, params={"timeout": 2})
+    assert last(fake_broker, "start_batch").timeout == 2
 
 
 def test_what_every_device_has_is_not_offered_as_an_action(web: httpx.Client, fake_broker: Any) -> None:
