@@ -21,7 +21,21 @@ from .front.problems import add_handlers
 from .live.hub import Hub
 from .live.sources import Sources
 from .settings import GatewaySettings
-from .views import actions, batch, devices, health, live, locks, metrics, page, plant, profiles, streams, tags
+from .views import (
+    actions,
+    batch,
+    devices,
+    health,
+    live,
+    locks,
+    metrics,
+    page,
+    plant,
+    profiles,
+    streams,
+    tags,
+    trace,
+)
 from .views.asking import Asking
 
 _TEXT = """Every PLC of the plant over plain HTTP. Errors are problem details (RFC 9457): `code` says what
@@ -66,6 +80,7 @@ class Gateway:
             health.routes(asking),
             profiles.routes(asking),
             plant.routes(asking, read_only=settings.read_only),
+            trace.routes(asking),
             streams.routes(self.hub, self._is_full),
             live.routes(self.hub, self._is_full),
             metrics.routes(measured),

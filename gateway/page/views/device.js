@@ -14,7 +14,7 @@ export const device = (state, live, acts) => {
   const content = state.topics.device?.content;
   const described = state.device;
   return html`
-    <p class="crumbs"><a href="#/devices">All devices</a>${hasTrace(state) ? html` · <a href="#/traffic/${encodeURIComponent(name)}">Traffic of ${name}</a>` : nothing}</p>
+    <p class="crumbs"><a href="#/devices">All devices</a>${hasTrace(state) ? html` · <a href="#/traffic/${encodeURIComponent(name)}">Traffic of ${name}</a>` : nothing} · <a href="api/v1/devices/${encodeURIComponent(name)}/diagnostics" download>Diagnostics file</a></p>
     <h1>${name} ${content?.state ? sign(content.state) : ""} <small>${described?.profile ?? ""}</small></h1>
     ${content?.reason ? html`<p class="reason">${content.reason}</p>` : nothing}
     ${described?.problem ? html`<p class="reason">${described.problem}</p>` : nothing}
