@@ -55,6 +55,13 @@ def _tag(tag: Tag) -> dict[str, Any]:
         "description": tag.description or None,
         "min": tag.min,
         "max": tag.max,
+        "bits": list(tag.bits) if tag.bits else None,
+        "flags": {str(bit): name for bit, name in tag.flags.items()} if tag.flags else None,
+        "no_value": sorted(tag.no_value) or None,
+        "scale_exponent": tag.scale_exponent,
+        "precision": tag.precision,
+        "strict": tag.strict or None,
+        "alone": tag.alone or None,
         "urgent": tag.urgent or None,
     }
     return told | {name: value for name, value in optional.items() if value is not None}

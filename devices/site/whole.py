@@ -14,6 +14,7 @@ from ..model.codec import codecs as codecs_of
 from ..model.devices import LinkSettings
 from ..model.tags import Tag
 from .compile import compile_device
+from .definitions.hosts import Spellings
 from .definitions.problems import Path, Problem, SiteError, path_text, suggestion
 from .forms.base import canonical
 from .forms.schema import DeviceForm
@@ -34,6 +35,7 @@ def check_site(parts: SiteParts) -> list[Problem]:
 
 def _check_devices(parts: SiteParts, codecs: dict[str, dict[str, TagCodec]]) -> Iterator[tuple[Path, str]]:
     first: dict[tuple[str, object], int] = {}
+    spellings = Spellings()
     for index, (raw, form) in enumerate(parts.devices):
         path: Path = ("devices", index)
         for field in ("id", "name"):
@@ -43,6 +45,8 @@ def _check_devices(parts: SiteParts, codecs: dict[str, dict[str, TagCodec]]) -> 
                 yield (*path, field), f"{value!r} is the {field} of another device too ({other})"
         if form is None:
             continue
+        if why := spellings.problem(form.name, form.host, form.port):
+            yield (*path, "host"), why
         yield from _check_profile(form, path, parts.profile_names, codecs)
         if form.address_offset and form.profile in codecs:
             yield from _check_offset(codecs[form.profile].values(), form.address_offset, path)

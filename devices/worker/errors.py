@@ -155,5 +155,15 @@ def _refused(device: DeviceDefinition, reply: ExceptionReply, *, is_write: bool)
         outcome=Outcome.UNKNOWN if unknown else Outcome.NOT_EXECUTED,
         retryable=code in RETRYABLE
         or (code == ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND and not is_write),
-        details={"exception": code, "name": name, "function": reply.function},
+        details={"exception": code, "name": name, "function": reply.function} | _hint(reply),
     )
+
+
+def _hint(reply: ExceptionReply) -> dict[str, str]:
+    """Which setting may help, for the details of an error."""
+    match reply.code:
+        case ExceptionCode.ILLEGAL_FUNCTION:
+            return {"hint": f"leave {reply.function} out of `link.functions` if the device lacks it"}
+        case ExceptionCode.ILLEGAL_DATA_VALUE:
+            return {"hint": "set `link.max_registers` lower if the device takes fewer at once"}
+    return {}

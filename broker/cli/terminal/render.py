@@ -232,7 +232,8 @@ def advice(error: PlcmqError) -> str:
         return f"try again in {after:.2g} s" if after else "try again"
     if error.outcome is Outcome.EXECUTED:
         return "look at the machine, then decide"
-    return "change the request; as it stands it will not succeed"
+    hint = error.details.get("hint")
+    return hint if isinstance(hint, str) else "change the request; as it stands it will not succeed"
 
 
 def print_error(error: PlcmqError, about: str = "") -> None:

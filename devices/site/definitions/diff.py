@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from .content import Definition, SiteContent
+from .hosts import misspelt
 from .problems import Problem, SiteError
 
 
@@ -80,7 +81,8 @@ def merge(old: SiteContent, site: SiteContent, *, prune: bool = False) -> SiteCo
         prune: whether to remove what the site does not hold.
 
     Raises:
-        SiteError: a device of the site has the name of another one that stays.
+        SiteError: a device of the site has the name of another one that stays, or its endpoint in another
+            spelling.
     """
     before = {form["id"]: form for form in old.devices}
     after = {form["id"]: _switched(form, before.get(form["id"])) for form in site.devices}
@@ -96,6 +98,11 @@ def merge(old: SiteContent, site: SiteContent, *, prune: bool = False) -> SiteCo
         )
         for form in after.values()
         if form["name"] in names
+    ]
+    problems += [
+        Problem(("devices", form["name"], "host"), why)
+        for form, why in misspelt(devices.values())
+        if form["id"] in after
     ]
     if problems:
         raise SiteError(problems)

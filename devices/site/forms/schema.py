@@ -44,6 +44,7 @@ from .values import (
     Name,
     Operand,
     PresetName,
+    ReplyTime,
     Seconds,
     as_list,
     as_tag,
@@ -235,7 +236,7 @@ class LinkForm(StrictForm):
     preset: PresetName | None = Field(
         default=None, description="The settings that fit a well-known kind of device, by its name."
     )
-    timeout: Interval = Field(default=_LINK.timeout, description="For the reply to one Modbus request.")
+    timeout: ReplyTime = Field(default=_LINK.timeout, description="For the reply to one Modbus request.")
     connect_timeout: Interval = Field(
         default=_LINK.connect_timeout, description="For the TCP connection to open."
     )

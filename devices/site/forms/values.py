@@ -21,6 +21,7 @@ from ..definitions.presets import PRESETS, known_preset
 
 MAX_ID: Final = 2**53 - 1  # JSON's numbers are exact up to here
 MAX_NAME: Final = 100  # characters
+MAX_REPLY_TIME: Final = 60.0  # seconds for the reply to one Modbus request
 
 _NAME: Final = re.compile(r"\w[\w.-]*")
 
@@ -64,7 +65,20 @@ def _host(host: str) -> str:
         raise ValueError(f"{host!r} holds a port; write `host: {name}` and `port: {port}`")
     if not host or len(host) > 253 or not re.fullmatch(r"[\w.:%-]+", host):
         raise ValueError(f"{host!r:.60} is neither a host name nor an IP address")
-    return host
+    parts = host.split(".")
+    if len(parts) == 4 and all(part.isdecimal() for part in parts):
+        meant = ".".join(str(int(part)) for part in parts)
+        if meant != host:
+            raise ValueError(
+                f"{host!r} has leading zeros, which some take for octal; did you mean {meant!r}?"
+            )
+    return host.lower()
+
+
+def _reply_time(seconds: float) -> float:
+    if seconds > MAX_REPLY_TIME:
+        raise ValueError(f"{seconds:g} is more than a minute: times are in seconds; milliseconds?")
+    return seconds
 
 
 def _canonical_address(text: str) -> str:
@@ -177,6 +191,7 @@ BitRange = Annotated[
 ]
 EncodingName = Annotated[str, AfterValidator(_encoding_name)]
 Seconds = Annotated[float, Field(ge=0, le=86400)]
+ReplyTime = Annotated[float, Field(gt=0, le=86400), AfterValidator(_reply_time)]
 Interval = Annotated[float, Field(gt=0, le=86400)]
 Loose = Field(strict=False)  # an enumeration is written as text
 Id = Annotated[int, Field(ge=0, le=MAX_ID)]

@@ -33,6 +33,7 @@ def problems_of(device: str) -> str:
             "devices[1].id: 1 is the id of another device too (devices[0])",
         ),
         ("id: 2, name: a, host: h, profile: wide", "devices[1].name: 'a' is the name of another device too"),
+        ("id: 2, name: b, host: h., profile: wide", "'h.' and 'h' of 'a' are one host"),
         ("id: 1, name: b, host: 3, profile: wide", "devices[1].id: 1 is the id of another device too"),
         (
             "id: 2, name: b, host: h, profile: wid",

@@ -36,6 +36,7 @@ def test_a_modbus_exception(
         error = as_error(PRESS, ExceptionReply(16, code), is_write=is_write)
         assert error.code is Code.DEVICE_ERROR
         assert (error.outcome, error.retryable) == expected
+        assert error.details.pop("hint", "").count("`link.") == (code in (1, 3))
         assert error.details == {"exception": code, "name": name, "function": 16}
         assert isinstance(error, OutcomeUnknown) == (error.outcome is UNKNOWN)
 

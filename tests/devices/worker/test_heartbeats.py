@@ -44,13 +44,13 @@ async def test_a_count_grows_and_begins_anew_at_the_end(start_bench):
 
 async def test_a_lock_an_action_and_a_thousand_reads_do_not_stop_it(start_bench):
     pause = Action("pause", steps=(Write({"a": 1}), Wait({"b": 1}, timeout=30, poll=0.01)))
-    bench = await start_bench(pause, profile=ALIVE)
+    bench = await start_bench(pause, profile={"heartbeats": (Heartbeat("hurry", 0.25, (0, 1)),)})
     seen = beats_of(bench)
     bench.lock.take(None, 60.0, time.monotonic())
     bench.submit("pause", timeout=60, token=bench.lock._token)
     for _ in range(1000):
         bench.read("a", "b", "far", timeout=60)
-    await until(bench, seen, 20)
+    await until(bench, seen, 6)
     [status] = bench.worker.status()["heartbeats"]
     assert (status["tag"], status["late"], status["failed"]) == ("hurry", 0, 0)
 

@@ -113,7 +113,12 @@ def sites(draw: st.DrawFn) -> dict[str, Any]:
     steps = st.lists(step, min_size=1, max_size=3)
     profile["actions"] = {draw(names): {"args": args, "steps": draw(steps), "finally": draw(steps)}}
     link = st.fixed_dictionaries(
-        {}, optional={"timeout": seconds, "window": st.integers(1, 16), "idle_close": seconds | st.none()}
+        {},
+        optional={
+            "timeout": seconds.map(lambda value: min(value, 60.0)),
+            "window": st.integers(1, 16),
+            "idle_close": seconds | st.none(),
+        },
     )
     devices = [
         {

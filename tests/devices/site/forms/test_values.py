@@ -1,7 +1,17 @@
 """The values in a site file, one at a time."""
 
 import pytest
-from plcmq.devices.site.forms.values import Address, DeviceName, Host, Id, Interval, Name, Number, RawNumbers
+from plcmq.devices.site.forms.values import (
+    Address,
+    DeviceName,
+    Host,
+    Id,
+    Interval,
+    Name,
+    Number,
+    RawNumbers,
+    ReplyTime,
+)
 from pydantic import TypeAdapter, ValidationError
 
 
@@ -15,6 +25,8 @@ def read(kind, value):
         (Address, "40001", "holding:0"),
         (Address, "coil:7", "coil:7"),
         (Host, "10.0.0.1", "10.0.0.1"),
+        (Host, "PLC-1.Example", "plc-1.example"),
+        (Name, "Su\u0308d", "Süd"),
         (Host, "fe80::1%eth0", "fe80::1%eth0"),
         (Name, "Süd-1", "Süd-1"),
         (DeviceName, "Press 1", "Press 1"),
@@ -32,6 +44,8 @@ def test_a_value_has_one_writing(kind, written, meant):
         (Address, "holding:70000"),
         (Host, "10.0.0.1:502"),
         (Host, ""),
+        (Host, "127.000.000.010"),
+        (ReplyTime, 1000.0),
         (Name, "two words"),
         (DeviceName, "17"),
         (DeviceName, " press"),
