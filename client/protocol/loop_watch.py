@@ -15,8 +15,10 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
+_LOOPS: Final = frozenset({"runners.py", "base_events.py", "selectors.py"})
 LINES: Final = 3  # of the stack that are told, the innermost last
 
 logger = logging.getLogger(__name__)
@@ -73,6 +75,8 @@ class LoopWatch:
     def _report(self) -> None:
         frame = sys._current_frames().get(self._thread_id)
         stack = traceback.extract_stack(frame)[-LINES:] if frame is not None else []
+        if not stack or Path(stack[-1].filename).name in _LOOPS:
+            return  # the loop waits, or works in itself: no line of code holds it
         self._is_late = True
         self.late += 1
         self.where = " < ".join(f"{line.filename}:{line.lineno} {line.name}" for line in reversed(stack))
