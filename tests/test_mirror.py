@@ -18,7 +18,6 @@ WITHOUT_TESTS = {
     "client/aio/locked.py",
     "client/protocol/bodies.py",
     "client/sync/shared_socket.py",
-    "devices/actions/steps.py",
     "devices/channel/gate.py",
     "devices/channel/latency.py",
     "devices/channel/listeners.py",
@@ -26,7 +25,6 @@ WITHOUT_TESTS = {
     "devices/channel/supervisor.py",
     "devices/doctor/direct.py",
     "devices/transport/tcp.py",
-    "devices/worker/watcher.py",
 }
 
 

@@ -20,14 +20,12 @@ from typing import Any, Final, Generic, TypeVar
 
 from ..protocol.bodies import MAX_FRAME_BYTES, Codec, encode
 from ..protocol.errors import BrokerUnreachable, Code, Outcome, PlcmqError, failure
-from ..protocol.messages import MAX_TIMEOUT, RequestId
+from ..protocol.messages import BUILT_IN, MAX_TIMEOUT, RequestId
 from ..protocol.replies import Event, Reply, parse_reply
 
 GRACE: Final = 2.0  # seconds that a client waits beyond the timeout, for the broker's own answer
 
 _FRESH: Final = 0.01  # seconds of waiting after which a request is told the time that is left
-
-_READS: Final = frozenset({"read", "read_raw", "describe", "status", "identify", "watch", "unwatch"})
 
 Waiter = TypeVar("Waiter")
 
@@ -62,7 +60,8 @@ def changes_nothing(message: Mapping[str, Any]) -> bool:
     devices.
     """
     if message.get("device") is not None:
-        return message.get("action") in _READS
+        built_in = BUILT_IN.get(message.get("action", ""))
+        return built_in is not None and built_in.repeatable
     if message.get("action") != "batch":
         return True
     requests = (message.get("rqargs") or {}).get("requests", ())

@@ -38,6 +38,36 @@ class Limits:
 DEFAULT_LIMITS: Final = Limits()
 
 
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """An action that every device has.
+
+    Attributes:
+        writes: whether it may change something at the device.
+        repeatable: whether the same request may be sent again when nobody knows what became of the first.
+    """
+
+    writes: bool = False
+    repeatable: bool = True
+
+
+BUILT_IN: Final[Mapping[str, BuiltIn]] = {
+    "read": BuiltIn(),
+    "write": BuiltIn(writes=True, repeatable=False),
+    "watch": BuiltIn(),
+    "unwatch": BuiltIn(),
+    "read_raw": BuiltIn(),
+    "write_raw": BuiltIn(writes=True, repeatable=False),
+    "pdu": BuiltIn(writes=True, repeatable=False),
+    "describe": BuiltIn(),
+    "status": BuiltIn(),
+    "lock": BuiltIn(repeatable=False),  # its token may be lost
+    "unlock": BuiltIn(repeatable=False),
+    "identify": BuiltIn(),
+}
+"""The actions that every device has; a profile cannot declare them anew."""
+
+
 @dataclass(slots=True)
 class Request:
     """One valid request. `rqargs` are the caller's: valid types, not yet fitted to the action."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...client.protocol.messages import BUILT_IN
 from ..model.devices import DeviceDefinition, Profile
 from ..model.schema import value_schema
 from ..model.tags import Tag
-from .requests import BUILT_IN, CompiledProfile
+from .requests import CompiledProfile
 
 
 def describe(device: DeviceDefinition, compiled: CompiledProfile) -> dict[str, Any]:

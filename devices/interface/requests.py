@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ...client.protocol.errors import Code, PlcmqError, failure
-from ...client.protocol.messages import DEFAULT_TIMEOUT
+from ...client.protocol.messages import BUILT_IN, DEFAULT_TIMEOUT
 from ..modbus.limits import ADDRESSES, MAX_FUNCTION, MAX_PDU, MAX_REGISTER, most_read, most_written
 from ..model.codec import TagCodec, codecs
 from ..model.devices import Profile
@@ -24,9 +24,7 @@ from .arguments import Arguments
 
 Args = dict[str, Any]
 
-READS: Final = frozenset(
-    {"read", "read_raw", "watch", "unwatch", "describe", "status", "lock", "unlock", "identify"}
-)
+READS: Final = frozenset(name for name, built_in in BUILT_IN.items() if not built_in.writes)
 """The actions that cannot change anything at the device."""
 
 MIN_INTERVAL: Final = 0.02  # seconds between two looks of a watch
@@ -98,7 +96,7 @@ class CompiledProfile:
         Raises:
             PlcmqError: `unknown_action`, `unknown_tag` or `bad_args`.
         """
-        fit_built_in = BUILT_IN.get(action)
+        fit_built_in = _FITS.get(action)
         if fit_built_in is not None:
             return fit_built_in(self, rqargs)
         arguments = self.arguments.get(action)
@@ -239,7 +237,7 @@ def _fit_nothing(_profile: CompiledProfile, rqargs: Args) -> Args:
     return {}
 
 
-BUILT_IN: Final[Mapping[str, Callable[[CompiledProfile, Args], Args]]] = {
+_FITS: Final[Mapping[str, Callable[[CompiledProfile, Args], Args]]] = {
     "read": _fit_read,
     "write": _fit_write,
     "watch": _fit_watch,

@@ -143,6 +143,8 @@ class Subscriptions:
         events = []
         for watch in poll.watches:
             watch.polling = False
+            if self._watches.get(watch.id) is not watch:
+                continue  # it has ended meanwhile, and been told so
             mine = values
             if len(watch.tags) < len(poll.tags):  # it is polled together with others
                 mine = {tag: values[tag] for tag in watch.tags if tag in values}

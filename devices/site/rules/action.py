@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from ....client.protocol.errors import PlcmqError
+from ....client.protocol.messages import BUILT_IN
 from ...model.actions import ArgRef
 from ...model.codec import TagCodec
 from ...model.tags import Access, Tag, Type
@@ -15,14 +16,6 @@ from ..definitions.problems import Findings, Path, suggestion
 from ..forms.schema import StepForm, WaitForm
 from ..forms.structure import ActionParts
 from .argument import check_argument
-
-BUILT_IN: Final = frozenset(
-    {
-        *("read", "write", "watch", "unwatch", "read_raw", "write_raw", "pdu"),
-        *("describe", "status", "lock", "unlock", "identify"),
-    }
-)
-"""The actions that every device has; a profile cannot declare them anew."""
 
 
 def check_action(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plcmq.client.protocol.errors import Code, Outcome, PlcmqError
-from plcmq.devices.interface.requests import BUILT_IN, READS, CompiledProfile
+from plcmq.client.protocol.messages import BUILT_IN
+from plcmq.devices.interface.requests import READS, CompiledProfile
 from plcmq.devices.model.actions import Action
 from plcmq.devices.model.devices import Profile
 from plcmq.devices.model.tags import Access, Table, Tag, Type
