@@ -11,6 +11,7 @@ import typer
 
 from ....client import get_conn
 from ....client.protocol.errors import PlcmqError
+from ....client.protocol.messages import BUILT_IN
 from ...config import load
 from ..terminal import render
 from ..terminal.arguments import Schemas, device_of, named_values
@@ -56,8 +57,12 @@ def call(
         plcmq call press-1 lock ttl=60          (then: --token with each command, and `unlock` with it)
     """
     with reported(as_json):
-        told = _described(device, broker, timeout, config) if arguments else {}
-        schemas = told.get("actions", {}).get(action, {}).get("schema", {}).get("properties", {})
+        built_in = action in BUILT_IN
+        told = {} if built_in else _described(device, broker, timeout, config)
+        declared = told.get("actions", {}).get(action, {})
+        schemas = declared.get("schema", {}).get("properties", {})
+        if timeout is None and "timeout" in declared:
+            timeout = declared["timeout"]
         rqargs = _named(arguments or [], schemas)
         result = _request(device, action, rqargs, broker, timeout, config, key, token)
         if as_json:

@@ -179,3 +179,17 @@ def test_a_read_without_tags_reads_all_that_can_be_read(plcmq, broker):
     result = plcmq("read", "press-1", "--json")
     assert broker.asked("read").rqargs == {"tags": ["recipe", "start"]}
     assert list(json.loads(result.stdout)["values"]) == ["recipe", "start"], "in the order asked for"
+
+
+def test_without_a_timeout_an_action_gets_its_own_time(plcmq, broker):
+    broker.answers["describe"] = {"actions": {"start_batch": {"timeout": 25.0, "schema": {"properties": {}}}}}
+    broker.answers["start_batch"] = {}
+    plcmq("call", "press-1", "start_batch")
+    assert broker.asked("start_batch").timeout == pytest.approx(25, abs=1)
+
+
+def test_a_timeout_that_is_given_counts_more(plcmq, broker):
+    broker.answers["describe"] = {"actions": {"start_batch": {"timeout": 25.0, "schema": {"properties": {}}}}}
+    broker.answers["start_batch"] = {}
+    plcmq("call", "press-1", "start_batch", "--timeout", "3")
+    assert broker.asked("start_batch").timeout == pytest.approx(3, abs=1)
