@@ -16,7 +16,9 @@ import pytest
 
 SOCKETS, STREAMS = 200, 50
 WITHIN = 20.0  # seconds in which all of them must be gone
-OURS, THEIRS = "10.213.77.1", "10.213.77.2"
+NET = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}"  # of this run alone
+OURS, THEIRS = f"{NET}.1", f"{NET}.2"
+HERE, THERE = f"pa{os.getpid()}", f"pb{os.getpid()}"  # the two ends of the line
 VIEWERS = """
 import asyncio, sys
 import httpx
@@ -50,18 +52,18 @@ def ip(*words: str) -> None:
 
 @pytest.fixture
 def elsewhere() -> Iterator[str]:
-    """A network of its own, with one line to here that can be cut: `plcmq-a`."""
+    """A network of its own, with one line to here that can be cut."""
     name = f"plcmq-{os.getpid()}"
     try:
         ip("netns", "add", name)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("a network of its own needs root and `ip`")
     try:
-        ip("link", "add", "plcmq-a", "type", "veth", "peer", "name", "plcmq-b", "netns", name)
-        ip("address", "add", f"{OURS}/30", "dev", "plcmq-a")
-        ip("link", "set", "plcmq-a", "up")
-        ip("-n", name, "address", "add", f"{THEIRS}/30", "dev", "plcmq-b")
-        ip("-n", name, "link", "set", "plcmq-b", "up")
+        ip("link", "add", HERE, "type", "veth", "peer", "name", THERE, "netns", name)
+        ip("address", "add", f"{OURS}/30", "dev", HERE)
+        ip("link", "set", HERE, "up")
+        ip("-n", name, "address", "add", f"{THEIRS}/30", "dev", THERE)
+        ip("-n", name, "link", "set", THERE, "up")
         yield name
     except subprocess.CalledProcessError:
         pytest.skip("there are no pairs of virtual interfaces here")
@@ -79,9 +81,9 @@ def test_two_hundred_and_fifty_vanished_viewers_are_gone_in_time(
     with subprocess.Popen([*command, str(SOCKETS), str(STREAMS)]) as viewers:
         try:
             wait_until(lambda: numbers(gateway.url)["plcmq_gateway_viewers"] == SOCKETS + STREAMS, 60)
-            ip("link", "set", "plcmq-a", "down")
-            ip("link", "set", "plcmq-a", "up")
-            ip("-n", elsewhere, "link", "set", "plcmq-b", "down")
+            ip("link", "set", HERE, "down")
+            ip("link", "set", HERE, "up")
+            ip("-n", elsewhere, "link", "set", THERE, "down")
             wait_until(lambda: numbers(gateway.url)["plcmq_gateway_viewers"] == 0, WITHIN)
             wait_until(lambda: numbers(gateway.url)["plcmq_gateway_topics"] == 0, WITHIN)
         finally:

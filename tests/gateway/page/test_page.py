@@ -40,7 +40,7 @@ def test_a_command_is_confirmed_carried_out_once_and_its_result_shown(
 ) -> None:
     page = open_page(DEVICE)
     page.get_by_role("button", name="start_batch", exact=True).click()
-    assert page.evaluate("document.activeElement.textContent") == "Cancel"
+    page.wait_for_function("document.activeElement.textContent === 'Cancel'")
     assert asked(fake_broker) == []
     page.locator("dialog button.act").click()
     page.wait_for_selector(".result.done")
