@@ -67,9 +67,8 @@ class Gateway:
         inner.router.routes[:] = [route for route in inner.routes if not _is_document(route)]
         asking = Asking(plc, settings.timeout)
         measured = Metrics(plc, settings.metrics_devices)
-        self.hub = Hub(
-            Sources(plc, lambda: measured.own() | {"failures": asking.failed[::-1]}, self._revision)
-        )
+        sources = Sources(plc, lambda: measured.own() | {"failures": asking.failed[::-1]}, self._revision)
+        self.hub = Hub(sources, is_up=self._is_up)
         measured.watch(self.hub)
         routers = (
             devices.routes(asking),
@@ -98,6 +97,9 @@ class Gateway:
 
     def _patience(self, action: str) -> float | None:
         return self._catalogue.patience(action)
+
+    def _is_up(self) -> bool:
+        return self._catalogue.is_up
 
     def _is_full(self) -> bool:
         return len(self.hub.viewers) >= self._settings.viewers

@@ -20,6 +20,7 @@ from .openapi import with_profiles
 logger = logging.getLogger(__name__)
 
 PERIOD: Final = 1.0  # seconds
+WITHIN: Final = 1.5  # seconds in which the broker must answer, or what is shown is not live
 PAGE: Final = 100  # profiles in one question
 
 
@@ -49,10 +50,9 @@ class Catalogue:
         while True:
             try:
                 await self.look()
-                self.is_up = True
-            except PlcmqError as error:
+            except (PlcmqError, TimeoutError):
                 if self.is_up:
-                    logger.warning("the broker does not answer: %s", error.message)
+                    logger.warning("the broker at %s does not answer", self._plc.endpoint)
                 self.is_up = False
             except Exception:  # a task boundary: a profile that makes no document must not end the gateway
                 logger.exception("the OpenAPI document could not be made")
@@ -64,7 +64,9 @@ class Catalogue:
 
     async def look(self) -> None:
         """Asks for the revision, and for the profiles where it is another one."""
-        revision = (await self._plc.info()).get("revision")
+        async with asyncio.timeout(WITHIN):
+            revision = (await self._plc.info()).get("revision")
+        self.is_up = True
         if revision is None or revision == self.revision:
             return
         profiles: list[dict[str, Any]] = []

@@ -103,9 +103,15 @@ class Hub:
     """
 
     def __init__(
-        self, source: Source, clock: Callable[[], float] = time.time, linger: float = LINGER
+        self,
+        source: Source,
+        clock: Callable[[], float] = time.time,
+        linger: float = LINGER,
+        is_up: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`source` fills a topic until it is cancelled; `clock` gives seconds since 1970."""
+        """`source` fills a topic until it is cancelled; `clock` gives seconds since 1970; `is_up` tells
+        whether the broker answers."""
+        self._is_up = is_up
         self.viewers: set[Viewer] = set()
         self.merged = 0
         self.is_over = False
@@ -180,7 +186,7 @@ class Hub:
 
     async def _beat(self) -> None:
         while True:
-            text = messages.beat(self._clock())
+            text = messages.beat(self._clock(), is_up=self._is_up())
             for viewer in self.viewers:
                 viewer.beat(text)
             await asyncio.sleep(BEAT)

@@ -63,6 +63,6 @@ def ended(key: str, reason: str) -> Word:
     return Word("ended", orjson.dumps({"key": key, "ended": reason}).decode())
 
 
-def beat(now: float) -> str:
-    """The sign of life, with the gateway's time in seconds since 1970."""
-    return orjson.dumps({"beat": round(now, 3)}).decode()
+def beat(now: float, *, is_up: bool) -> str:
+    """The sign of life, with the gateway's time in seconds since 1970, and whether the broker answers."""
+    return orjson.dumps({"beat": round(now, 3), "broker": is_up}).decode()

@@ -1,7 +1,7 @@
 // The page: state → view(state) → render. Everything that happens changes the state and draws anew.
 
 import {html, render} from "./vendor/lit/lit-html.js";
-import {fresh, isLive} from "./state.js";
+import {fresh, isHeard, isLive} from "./state.js";
 import {Line, seconds} from "./live.js";
 import {ask, command, newKey, recalled} from "./send.js";
 import {frame} from "./views/frame.js";
@@ -159,7 +159,7 @@ const lookUp = async () => {
 };
 
 setInterval(() => {
-  if (state.open && !isLive(state, seconds())) line.drop();
+  if (state.open && !isHeard(state, seconds())) line.drop();
   if (!state.gateway && isLive(state, seconds())) about();
   const revision = state.topics.device?.content?.revision;
   if (state.route.name === "device" && revision !== undefined && state.device?.revision !== revision) describe();

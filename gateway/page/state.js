@@ -9,6 +9,7 @@ export const fresh = () => ({
   beat: null, // the gateway's time in the last beat
   heard: -Infinity, // page seconds of the last message
   open: false, // whether a socket is open
+  broker: true, // whether the broker answers the gateway
   refused: false, // whether the gateway does not want this page
   lost: null, // page seconds since when it is not live
   names: [], // topics asked for whose key is not known yet, in this order
@@ -24,7 +25,8 @@ export const fresh = () => ({
   question: null, // the open dialog
 });
 
-export const isLive = (state, now) => state.open && now - state.heard < SILENCE;
+export const isHeard = (state, now) => state.open && now - state.heard < SILENCE;
+export const isLive = (state, now) => isHeard(state, now) && state.broker;
 
 // One section after a change: entries that are null have gone.
 const mergedSection = (former, section) => {
@@ -47,6 +49,7 @@ export const heard = (state, message, now) => {
   state.heard = now;
   if (message.beat !== undefined) {
     state.beat = message.beat;
+    state.broker = message.broker !== false;
     return;
   }
   if (message.opened !== undefined) {

@@ -38,6 +38,8 @@ export const WORDS = {
 export const gone = (seconds) =>
   `No connection to the gateway for ${Math.floor(seconds)} s: values are old, commands are switched off. Trying again.`;
 
+export const away = "The broker does not answer the gateway: values are old, commands are switched off.";
+
 export const waiting = (seconds) => `Waiting for the machine … ${seconds.toFixed(1)} s`;
 
 export const question = (what, device) => `${what} on ${device}?`;

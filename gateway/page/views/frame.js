@@ -1,7 +1,8 @@
 // What is around every page: tabs, live or not, the banner, and the dialog that asks before anything moves.
 
 import {html, nothing} from "../vendor/lit/lit-html.js";
-import {WORDS, gone, question} from "../words.js";
+import {isHeard} from "../state.js";
+import {WORDS, away, gone, question} from "../words.js";
 
 const TABS = {devices: "Devices", problems: "Problems", clients: "Clients"};
 
@@ -17,19 +18,19 @@ export const frame = (state, live, now, acts, content) => html`
     <div class="live ${live ? "" : "alarm"}" role="status">${live ? html`<i>○</i> ${WORDS.live}` : html`<i>■</i> ${WORDS.notLive}`}</div>
   </header>
   ${state.gateway?.read_only ? html`<p class="watching">${WORDS.watching}</p>` : nothing}
-  ${live ? nothing : html`<div class="banner" role="alert">${state.refused ? WORDS.oldPage : gone(now - (state.heard > 0 ? state.heard : state.lost ?? now))}</div>`}
-  ${away(state, live)}
+  ${live ? nothing : html`<div class="banner" role="alert">${state.refused ? WORDS.oldPage : isHeard(state, now) ? away : gone(now - (state.heard > 0 ? state.heard : state.lost ?? now))}</div>`}
+  ${problem(state, live)}
   <main class=${live ? "" : "faded"} tabindex="-1">${content}</main>
   ${dialog(state, live, acts)}`;
 
 const isTab = (state, name) =>
   state.route.name === name || (name === "devices" && ["device", "traffic"].includes(state.route.name));
 
-const away = (state, live) => {
-  const problem = Object.values(state.topics).map((topic) => topic.problem).find(Boolean);
-  if (!live || !problem) return nothing;
-  const title = problem.code === "no_host" ? `${WORDS.brokerAway}: ` : "";
-  return html`<div class="banner" role="alert">${title}${problem.message}</div>`;
+const problem = (state, live) => {
+  const told = Object.values(state.topics).map((topic) => topic.problem).find(Boolean);
+  if (!live || !told) return nothing;
+  const title = told.code === "no_host" ? `${WORDS.brokerAway}: ` : "";
+  return html`<div class="banner" role="alert">${title}${told.message}</div>`;
 };
 
 const dialog = (state, live, acts) => {

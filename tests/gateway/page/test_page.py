@@ -40,12 +40,12 @@ def test_a_command_is_confirmed_carried_out_once_and_its_result_shown(
 ) -> None:
     page = open_page(DEVICE)
     page.get_by_role("button", name="start_batch", exact=True).click()
-    page.wait_for_function("document.activeElement.textContent === 'Cancel'")
+    page.wait_for_selector("dialog button:focus:has-text('Cancel')")
     assert asked(fake_broker) == []
     page.locator("dialog button.act").click()
     page.wait_for_selector(".result.done")
     assert "7" in page.locator(".result").inner_text()
-    page.wait_for_function("document.activeElement.classList.contains('result')")
+    page.wait_for_selector(".result:focus")
     (request,) = asked(fake_broker)
     assert request.rqargs == {"batch_size": 15}
     assert len(request.key) == 32
@@ -62,7 +62,7 @@ def test_cancel_and_escape_move_nothing_and_give_the_focus_back(open_page: Open,
         page.wait_for_selector("dialog[open]")
         way()
         page.wait_for_selector("dialog[open]", state="detached")
-        page.wait_for_function("document.activeElement.textContent.trim() === 'start_batch'")
+        page.wait_for_selector("button:focus:has-text('start_batch')")
     assert asked(fake_broker) == []
 
 
@@ -149,6 +149,19 @@ def test_a_click_while_cut_off_moves_nothing_ever(
     assert asked(fake_broker) == []
 
 
+def test_a_broker_that_does_not_answer_makes_nothing_live(open_page: Open, fake_broker: Any) -> None:
+    page = open_page(DEVICE)
+    page.wait_for_selector("button.act:not([disabled])")
+    answer = fake_broker.answers["info"]
+    fake_broker.answers["info"] = lambda _: fake_broker.SILENCE
+    page.wait_for_selector(".live.alarm", timeout=4500)
+    assert "The broker does not answer" in page.locator(".banner").first.inner_text()
+    assert page.locator("button.act:not([disabled])").count() == 0
+    fake_broker.answers["info"] = answer
+    page.wait_for_selector(".live:not(.alarm)")
+    page.wait_for_selector("button.act:not([disabled])")
+
+
 @pytest.mark.timeout(60)
 def test_a_command_whose_line_broke_is_looked_up_and_not_sent_again(
     open_page: Open, start_gateway: Callable[..., Any], fake_broker: Any
@@ -196,7 +209,7 @@ def test_the_overview_has_the_abnormal_first_and_filters(open_page: Open) -> Non
     page.wait_for_selector("table.devices tbody tr")
     assert page.locator(".tile.alarm").inner_text().split() == ["1", "■", "down"]
     page.keyboard.press("/")
-    page.wait_for_function("document.activeElement.id === 'filter'")
+    page.wait_for_selector("#filter:focus")
 
 
 def test_a_phone_shows_why_and_has_actions_before_tags(open_page: Open, fake_broker: Any) -> None:
