@@ -66,7 +66,9 @@ MAY_IMPORT: dict[str, str] = {
     "gateway/live": "client/protocol client/core client/aio gateway/front",
     "gateway/documents": "client/protocol client/aio gateway/front",
     "gateway/exposition": "client/protocol client/aio gateway/live",
-    "gateway/views": ("client/protocol client/aio gateway/front gateway/live gateway/exposition"),
+    "gateway/views": (
+        "client/protocol client/aio gateway/front gateway/live gateway/documents gateway/exposition"
+    ),
     "gateway": (
         "client/protocol client/aio gateway/front gateway/live gateway/documents gateway/exposition "
         "gateway/views"

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from ..documents.thing import MEDIA_TYPE, thing
 from ..front.problems import as_json
 from ..live.plant import device_maps
 from .asking import Asking, DeviceName, Timeout, device_of, respond
@@ -69,6 +70,13 @@ def routes(asking: Asking) -> APIRouter:
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(body, 200, headers, "application/json")
+
+    @router.get("/{device}/thing", operation_id="get_thing")
+    async def get_thing(request: Request, device: DeviceName, timeout: Timeout = None) -> Response:
+        """The device as a W3C Thing Description 1.1."""
+        reply = await asking.reply(request, "describe", device=device_of(device), timeout=timeout)
+        content = as_json(thing(reply.value(), str(request.base_url)))
+        return Response(content, 200, {"Cache-Control": "no-store"}, MEDIA_TYPE)
 
     @router.get("/{device}/status", operation_id="get_status")
     async def get_status(request: Request, device: DeviceName, timeout: Timeout = None) -> Response:
