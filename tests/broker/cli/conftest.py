@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -131,3 +132,13 @@ def broker(monkeypatch):
     monkeypatch.setenv("PLCMQ_BROKER", spoken.address)
     yield spoken
     spoken.close()
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was():
+    """A command that sets up the log of its process leaves that of the tests as it was."""
+    logger = logging.getLogger("plcmq")
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
