@@ -12,7 +12,7 @@ from itertools import count
 import pytest
 from plcmq.client import PlcmqError, Retry, connect
 
-KILLS = int(os.environ.get("PLCMQ_KILLS", "10"))
+KILLS = int(os.environ.get("PLCMQ_KILLS", "200" if os.environ.get("PLCMQ_LONG") else "10"))
 SEED = int(os.environ.get("PLCMQ_SEED", "4"))
 CALLERS = 4
 PATIENT = Retry(patience=0.3)
