@@ -29,6 +29,8 @@ from plcmq.devices.site.compile import compile_site
 from plcmq.devices.site.definitions.content import SiteContent
 from plcmq.devices.site.load import load_site
 
+from .loop_probe import LoopProbe
+
 PRESS_SITE = Path(__file__).with_name("press.yaml")
 
 
@@ -85,6 +87,15 @@ class Plant:
         """An asyncio client of the broker."""
         async with connect(self.serving.bind, **arguments) as plc:
             yield plc
+
+
+@pytest.fixture(autouse=True)
+async def loop_probe():
+    """Fails a test in which plcmq's own code held the loop for more than 100 ms."""
+    probe = LoopProbe()
+    yield
+    probe.stop()
+    assert probe.holds == []
 
 
 @pytest.fixture

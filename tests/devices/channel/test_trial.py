@@ -46,12 +46,9 @@ async def test_a_round_of_several_spans_is_asked_for_at_once_up_to_the_window(st
     evidence = overlapping.evidence
     evidence.outstanding_peak = 0
     before = evidence.requests
-    latest = asyncio.get_running_loop().time()
     assert await values(bench) == {f"t{i}": i + 1 for i in range(2 * WINDOW)}
-    took = asyncio.get_running_loop().time() - latest
     assert evidence.outstanding_peak == WINDOW
     assert evidence.requests - before == 2 * WINDOW
-    assert took < 2 * WINDOW * 0.02, "one after the other would have taken longer, at the least"
 
 
 async def test_without_a_window_one_request_is_in_flight_and_nothing_is_tried(start_bench, overlapping):
