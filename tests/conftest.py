@@ -185,7 +185,9 @@ class Served(uvicorn.Server):
     """An app under a real uvicorn, in a thread of its own, on a free port."""
 
     def __init__(self, app: FastAPI) -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=5))
+        super().__init__(
+            uvicorn.Config(app, log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=5)
+        )
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._is_up = threading.Event()
