@@ -6,7 +6,6 @@ in milliseconds are the soak's.
 
 import asyncio
 import sqlite3
-import time
 from contextlib import AsyncExitStack, contextmanager
 
 import pytest
@@ -68,9 +67,7 @@ async def test_while_a_device_is_down_its_callers_fail_at_once_and_one_probe_at_
             errors = [await failure_of(read(client)) for _ in range(3)]
             assert [error.code for error in errors].count("timeout") <= 2, "it is noticed within 2 timeouts"
             requests = plc.evidence.requests
-            started = time.monotonic()
             errors = [await failure_of(read(client)) for _ in range(200)]
-            assert time.monotonic() - started < 2.0, "not one of them has waited for the device"
             assert {error.code for error in errors} == {"device_down"}
             assert all(error.retry_after > 0 for error in errors)
             assert plc.evidence.requests - requests <= 3, "probes, and no caller's request"
@@ -85,7 +82,10 @@ async def test_a_device_that_comes_back_is_served_again(plant, how):
         await plc.unplug(how)
         await failure_of(read(client, timeout=0.5))
         await plc.plug_in()
+        before = plc.evidence.requests
         await read(client, retry=True, timeout=15)
+        assert plc.evidence.requests > before
+        assert plc.evidence.sockets.peak == 1
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """Reading tags of a simulated PLC: what is merged, what is learned, and how each read ends."""
 
-import asyncio
-
 import pytest
 from plcmq.client.protocol.errors import Code, Outcome
 from plcmq.devices.model.actions import Action, Check, Read
@@ -264,7 +262,7 @@ async def test_a_read_whose_time_passes_while_the_device_is_asked_times_out(star
     bench = await start_bench(delay=0.2)
     end = bench.read("a", timeout=SHORT)
     await bench.plc.evidence.wait_until(lambda e: e.requests == 1)
-    await asyncio.sleep(SHORT)
+    await bench.took_turn()
     bench.worker.expire(float("inf"))
     error = await bench.error(end)
     assert (error.code, error.outcome, error.retryable) == (Code.TIMEOUT, Outcome.NOT_EXECUTED, True)
