@@ -9,6 +9,8 @@ must have let go of them by its lease.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -29,6 +31,7 @@ from ...devices.protocol.messages import (
 )
 from ..catalogue import Catalogue, Entry
 from .learning import Learning
+from .unplaced import Unplaced
 
 PING_INTERVAL: Final = 0.5  # seconds
 SILENCE: Final = 3.0  # seconds without a pong after which a host is lost
@@ -64,6 +67,7 @@ class Seat:
     devices: dict[int, Entry] = field(default_factory=dict)  # as they were sent to the host
     releasing: set[int] = field(default_factory=set)  # until the host says `Released`
     moving: bool = False  # to another host, as soon as all are released
+    waiting: set[int] = field(default_factory=set)  # devices that want a place as soon as it has moved
 
 
 class Fleet:
@@ -86,8 +90,12 @@ class Fleet:
         self._catalogue = Catalogue()
         self._seats: dict[Endpoint, Seat] = {}
         self._seat_of: dict[int, Seat] = {}
-        self._unplaced: set[int] = set()
+        self._unplaced = Unplaced()
+        self._orphaned: list[int] = []
+        self._placed: list[int] = []
         self._fences: dict[Endpoint, tuple[str, float]] = {}  # name of the lost host, and until when
+        self._fence_ends: list[tuple[float, int, Endpoint]] = []  # a heap: when, number, whose
+        self._numbers = itertools.count()
         self._fence_all_until = fence_all_until
         self._on_record = on_record
         self._next_ping = float("-inf")
@@ -138,6 +146,7 @@ class Fleet:
             self.hosts[host_id] = Host(host_id, hello.name, hello.instance, hello.version, now, now)
         self.outbox.append((host_id, Welcome(LEASE, now)))
         self._take_back(host_id, hello.devices, now)
+        self._unplaced.retry_all()
         self._settle(now)
         self._balance()
 
@@ -148,6 +157,21 @@ class Fleet:
             return False
         host.heard, host.queued = now, queued
         return True
+
+    def stood_still(self, now: float) -> None:
+        """This broker has not looked for a while: no host can be blamed for what was not read meanwhile."""
+        for host in self.hosts.values():
+            host.heard = now
+
+    def take_orphaned(self) -> list[int]:
+        """Devices whose host was lost or has left since the last call."""
+        orphaned, self._orphaned = self._orphaned, []
+        return orphaned
+
+    def take_placed(self) -> list[int]:
+        """Devices that were given to a host since the last call."""
+        placed, self._placed = self._placed, []
+        return placed
 
     def lose(self, host_id: HostId, now: float) -> None:
         """A host is gone, or cannot be reached."""
@@ -188,12 +212,17 @@ class Fleet:
         if now >= self._next_ping:
             self._next_ping = now + PING_INTERVAL
             self.outbox += [(host_id, Ping(now)) for host_id in self.hosts if host_id != LOCAL]
+        while self._fence_ends and self._fence_ends[0][0] <= now:
+            until, _, endpoint = heapq.heappop(self._fence_ends)
+            if self._fences.get(endpoint, ("", now))[1] == until:
+                del self._fences[endpoint]
         self._settle(now)
 
     def put_on_record(self, now: float) -> None:
         """Should this broker die, the next will know that hosts in other processes may hold sockets."""
         if not self._on_record:
             self._on_record = True
+            self._unplaced.retry_all()
             self._settle(now)
             self._balance()
 
@@ -249,27 +278,36 @@ class Fleet:
         return any(seat.releasing for seat in self._seats.values())
 
     def _settle(self, now: float) -> None:
-        """Places every device that can be placed."""
-        if not self._unplaced or not self.hosts:
+        """Places every device that can be placed and could not before."""
+        if not self.hosts:
             return
         placed: dict[HostId, list[Entry]] = {}
-        for device in sorted(self._unplaced):
+        for device in self._unplaced.take_due(now):
             entry = self._catalogue.devices[device]
-            seat = self._seats.get(entry.device.endpoint) or self._new_seat(entry.device.endpoint, now)
-            if seat is not None and not seat.moving:
-                seat.devices[device] = entry
-                self._seat_of[device] = seat
-                self._unplaced.discard(device)
-                placed.setdefault(seat.host.id, []).append(entry)
+            seat = self._seats.get(entry.device.endpoint) or self._new_seat(
+                device, entry.device.endpoint, now
+            )
+            if seat is None:
+                continue
+            if seat.moving:
+                seat.waiting.add(device)
+                continue
+            seat.devices[device] = entry
+            self._seat_of[device] = seat
+            self._unplaced.discard(device)
+            self._placed.append(device)
+            placed.setdefault(seat.host.id, []).append(entry)
         for host_id, entries in placed.items():
             self._serve(self.hosts[host_id], entries)
 
-    def _new_seat(self, endpoint: Endpoint, now: float) -> Seat | None:
+    def _new_seat(self, device: int, endpoint: Endpoint, now: float) -> Seat | None:
+        """A seat at the host with the fewest; None where none may have it yet."""
         eligible = [h for h in self.hosts.values() if self._on_record or h.id == LOCAL]
         host = min(eligible, key=lambda h: h.seats, default=None)
         name, until = self._fences.get(endpoint, ("", self._fence_all_until))
         if now < until:
             host = next((h for h in eligible if h.name == name), None)
+            self._unplaced.retry_at(device, until)
         if host is None:
             return None
         self._fences.pop(endpoint, None)
@@ -327,20 +365,27 @@ class Fleet:
     def _abandon(self, host: Host, fenced_until: float) -> None:
         for seat in [s for s in self._seats.values() if s.host is host]:
             self._fences[seat.endpoint] = (host.name, fenced_until)
+            heapq.heappush(self._fence_ends, (fenced_until, next(self._numbers), seat.endpoint))
             for device in seat.devices:
                 del self._seat_of[device]
                 if self._is_wanted(device):
                     self._unplaced.add(device)
-            del self._seats[seat.endpoint]
+                    self._orphaned.append(device)
+            self._drop(seat)
 
     def _is_wanted(self, device: int) -> bool:
         entry = self._catalogue.devices.get(device)
         return entry is not None and entry.device.enabled
 
     def _remove(self, seat: Seat) -> None:
-        del self._seats[seat.endpoint]
+        self._drop(seat)
         if not seat.moving:
             seat.host.seats -= 1
+
+    def _drop(self, seat: Seat) -> None:
+        del self._seats[seat.endpoint]
+        for device in seat.waiting:
+            self._unplaced.retry(device)
 
     def _refuse(self, host_id: HostId, reason: str, *, final: bool) -> None:
         self.outbox.append((host_id, Refused(reason, final)))

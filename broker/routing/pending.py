@@ -63,6 +63,7 @@ class PendingTable:
         self._limit = limit
         self._by_job: dict[int, Pending] = {}
         self._by_id: dict[tuple[bytes, RequestId], Pending] = {}
+        self._by_host: dict[HostId | None, dict[int, Pending]] = {}  # those that have gone to a host
         self._counts: dict[bytes, int] = {}  # by client
 
     def __len__(self) -> int:
@@ -88,7 +89,9 @@ class PendingTable:
             raise refusals.busy(len(self._by_job), share)
 
     def add(self, pending: Pending) -> None:
-        """Adds a request; again, if it is here."""
+        """Adds a request; again, if it is here and has gone to a host since."""
+        if pending.host is not None:
+            self._by_host.setdefault(pending.host, {})[pending.job] = pending
         if pending.job not in self._by_job:
             self._by_job[pending.job] = pending
             client = pending.client
@@ -100,6 +103,11 @@ class PendingTable:
         """Takes a request out, if it is here."""
         if self._by_job.pop(pending.job, None) is None:
             return
+        at_host = self._by_host.get(pending.host)
+        if at_host is not None:
+            at_host.pop(pending.job, None)
+            if not at_host:
+                del self._by_host[pending.host]
         client = pending.client
         count = self._counts[client] - 1
         if count:
@@ -112,6 +120,10 @@ class PendingTable:
     def at(self, job: int) -> Pending | None:
         """The request that has this job; None if there is none any more."""
         return self._by_job.get(job)
+
+    def at_host(self, host: HostId) -> list[Pending]:
+        """The requests that have gone to this host."""
+        return list(self._by_host.get(host, {}).values())
 
     def of(self, client: bytes, request_id: RequestId) -> Pending | None:
         """The client's last request with this id; None if there is none any more."""

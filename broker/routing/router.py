@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ...client.protocol.bodies import encode
-from ...client.protocol.errors import Code, PlcmqError, failure
+from ...client.protocol.errors import PlcmqError
 from ...client.protocol.messages import (
     DEFAULT_TIMEOUT,
     Elapsed,
@@ -23,7 +23,6 @@ from ...client.protocol.messages import (
     failure_map,
     parse_request,
     reply_map,
-    request_from_map,
 )
 from ...devices.interface.describe import describe
 from ...devices.interface.requests import READS, bad_args, only
@@ -46,15 +45,15 @@ from ...devices.protocol.wire import Message
 from ..catalogue import Catalogue
 from ..fleet.fleet import Fleet, HostId
 from . import errors as refusals
+from .batches import Batches
 from .figures import FIGURES, ask_counts, note_counts
 from .idempotency import Content, KeyedCommands, KeyId, Order, Record, checked_key, digest_of
 from .overview import TELLS, Overview
-from .pending import Batch, Pending, PendingTable
+from .parked import Parked
+from .pending import Pending, PendingTable
 from .subscriptions import WatchTable
 
-MAX_BATCH: Final = 1000  # requests in one `batch`
 GRACE: Final = 1.5  # seconds after its deadline that a host gets to tell what became of a request
-PARK_TIME: Final = 2.0  # seconds that a request waits for a device that is moving between hosts
 ANSWERS: Final = dict(TELLS) | dict(FIGURES)  # at once, from what the broker knows
 OWN_ACTIONS: Final = (*ANSWERS, "batch", "cancel", "recall")
 
@@ -81,14 +80,15 @@ class Router:
         self._next_job = first_job
         self._pending: PendingTable = overview.pending
         self.watches = WatchTable()
-        self._parked: list[tuple[Pending, Job]] = []  # their devices are moving between hosts
+        self._parked = Parked()
+        self.batches = Batches(self._limits, self._start, self._refuse_part)
         self._now = 0.0  # monotonic seconds of the last call
         self.keyed = KeyedCommands(self._hand_over, self._answer_keyed)
 
     @property
     def pending(self) -> int:
         """Requests that have been accepted and not yet answered."""
-        return len(self._pending)
+        return len(self._pending) + len(self.batches)
 
     def receive(self, envelope: Envelope, body: bytes, now: float) -> None:
         """A message of a client; its reply follows, now or later."""
@@ -123,36 +123,13 @@ class Router:
         if tell is not None:
             self._finish(pending, now, result=tell(self.overview, request.rqargs, now))
         elif request.action == "batch":
-            self._start_batch(pending, request.rqargs, now)
+            self.batches.begin(pending, request.rqargs, now)
         elif request.action == "cancel":
             self._cancel(pending, request.rqargs, now)
         elif request.action == "recall":
             self._recall(pending, request.rqargs)
         else:
             raise refusals.unknown_action(request.action, OWN_ACTIONS)
-
-    def _start_batch(self, pending: Pending, rqargs: dict[str, Any], now: float) -> None:
-        only(rqargs, "requests")
-        contents = rqargs.get("requests")
-        if not isinstance(contents, list) or not 1 <= len(contents) <= MAX_BATCH:
-            raise bad_args("requests", f"must be a list of 1 to {MAX_BATCH} requests")
-        if pending.batch is not None:
-            raise failure(Code.BAD_REQUEST, "a batch cannot hold a batch")
-        batch = Batch(pending, len(contents), [{}] * len(contents))
-        for place, content in enumerate(contents):
-            part = Pending(
-                pending.client, pending.envelope, None, pending.codec, now, pending.deadline, batch, place
-            )
-            try:
-                request = request_from_map(content, pending.codec, self._limits)
-            except MalformedRequest as malformed:
-                part.id = malformed.id
-                self._finish(part, now, error=malformed.error)
-                continue
-            part.id = request.id
-            if request.timeout is not None:
-                part.deadline = min(pending.deadline, now + request.timeout)
-            self._start(part, request, now)
 
     def _cancel(self, pending: Pending, rqargs: dict[str, Any], now: float) -> None:
         only(rqargs, "id")
@@ -163,7 +140,7 @@ class Router:
         if target is None or (target.waits_here and self.keyed.is_under_way(target.job)):
             self._finish(pending, now, result={"cancelled": False})
         elif target.host is None:
-            self._unpark(target)
+            self._parked.remove(target)
             self._finish(target, now, error=refusals.cancelled())
             self._finish(pending, now, result={"cancelled": True})
         else:
@@ -226,7 +203,7 @@ class Router:
         pending.host = host
         self._pending.add(pending)
         if host is None:
-            self._parked.append((pending, job))
+            self._parked.add(pending, job)
         else:
             self.fleet.outbox.append((host, job))
 
@@ -235,7 +212,7 @@ class Router:
         self._now = now
         match message:
             case Done():
-                self._done(message, now)
+                self._done(host, message, now)
                 return
             case Counts():
                 note_counts(self.overview, host, message)
@@ -257,9 +234,9 @@ class Router:
         if before is None or (before.state, before.reason) != (state.state, state.reason):
             self.news.append(state)
 
-    def _done(self, done: Done, now: float) -> None:
+    def _done(self, host: HostId, done: Done, now: float) -> None:
         pending = self._pending.at(done.job)
-        if pending is not None:
+        if pending is not None and pending.host == host:  # others cannot end it
             elapsed = Elapsed(now - pending.received, done.queued, done.device)
             if pending.is_watch and isinstance(done.result, dict):
                 self.watches.started(pending, str(done.result.get("watch")))
@@ -305,6 +282,9 @@ class Router:
         self.fleet.tick(now)
         self._after_changes(now)
         ask_counts(self.overview, now)
+        for pending in self._parked.expired(now):
+            if self._pending.at(pending.job) is not None:
+                self._finish(pending, now, error=refusals.no_host(pending.name))
         for pending in self._pending:
             if pending.waits_here and now > pending.deadline:
                 under_way = self.keyed.is_under_way(pending.job)
@@ -323,36 +303,26 @@ class Router:
             self._finish(pending, now, error=error)
 
     def _after_changes(self, now: float) -> None:
+        """Follows what has become of hosts and of the places of devices."""
         for host in self.fleet.lost:
             self._fail_all_at(host, now)
         self.fleet.lost.clear()
-        if self._parked:
-            parked, self._parked = self._parked, []
-            for pending, job in parked:
-                self._place(pending, job, now)
-
-    def _fail_all_at(self, host: HostId, now: float) -> None:
-        self.watches.host_lost(host)
-        for pending in [p for p in self._pending if p.host == host]:
-            self._finish(pending, now, error=refusals.host_lost(pending.name, is_read=pending.is_read))
-        for device in list(self.overview.states):
+        for device in self.fleet.take_orphaned():
             if self.fleet.host_of(device) is None and not self.fleet.is_moving(device):
                 since = now + self.overview.epoch
                 self._note_state(DeviceState(device, State.UNSERVED, since, "its device host was lost"))
+        for device in self.fleet.take_placed():
+            for pending, job in self._parked.take(device):
+                if self._pending.at(pending.job) is not None:
+                    self._send(pending, job, self.fleet.host_of(device))
 
-    def _place(self, pending: Pending, job: Job, now: float) -> None:
-        if self._pending.at(pending.job) is None:
-            return
-        host = self.fleet.host_of(pending.device)
-        if host is not None:
-            self._send(pending, job, host)
-        elif now > min(pending.received + PARK_TIME, pending.deadline):
-            self._finish(pending, now, error=refusals.no_host(pending.name))
-        else:
-            self._parked.append((pending, job))
+    def _fail_all_at(self, host: HostId, now: float) -> None:
+        self.watches.host_lost(host)
+        for pending in self._pending.at_host(host):
+            self._finish(pending, now, error=refusals.host_lost(pending.name, is_read=pending.is_read))
 
-    def _unpark(self, target: Pending) -> None:
-        self._parked = [(pending, job) for pending, job in self._parked if pending is not target]
+    def _refuse_part(self, part: Pending, error: PlcmqError, now: float) -> None:
+        self._finish(part, now, error=error)
 
     def _finish(
         self,

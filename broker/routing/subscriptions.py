@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ...client.protocol.bodies import Codec
 from ...client.protocol.messages import Envelope, RequestId
@@ -16,6 +16,8 @@ from ...devices.interface.requests import bad_args
 from ...devices.protocol.messages import Event
 from ..fleet.fleet import HostId
 from .pending import Pending
+
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class WatchTable:
     def __init__(self) -> None:
         self.events: list[tuple[Watch, Event]] = []
         self._watches: dict[str, Watch] = {}
+        self._of_client: dict[bytes, set[str]] = {}  # ids
+        self._at_host: dict[HostId | None, set[str]] = {}  # ids
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -64,9 +68,12 @@ class WatchTable:
 
     def started(self, pending: Pending, watch_id: str) -> None:
         """A host has taken a watch, or has renewed it: its events go to whoever asked last."""
-        self._watches[watch_id] = Watch(
+        self._remove(watch_id)
+        watch = self._watches[watch_id] = Watch(
             watch_id, pending.envelope, pending.id, pending.codec, pending.device, pending.host
         )
+        self._of_client.setdefault(watch.client, set()).add(watch_id)
+        self._at_host.setdefault(watch.host, set()).add(watch_id)
 
     def tell(self, host: HostId, event: Event) -> None:
         """A host has news for a watch; what nobody watches any more, or not there, is dropped."""
@@ -74,16 +81,30 @@ class WatchTable:
         if watch is not None and watch.host == host:
             self.events.append((watch, event))
             if "ended" in event.content:
-                del self._watches[event.watch]
+                self._remove(event.watch)
 
     def drop_client(self, client: bytes) -> list[Watch]:
         """Forgets the watches of a connection that is gone; returns them."""
-        gone = [watch for watch in self._watches.values() if watch.client == client]
+        gone = [self._watches[watch] for watch in self._of_client.get(client, ())]
         for watch in gone:
-            del self._watches[watch.id]
+            self._remove(watch.id)
         return gone
 
     def host_lost(self, host: HostId) -> None:
         """Ends the watches of a host that is gone."""
-        for watch in [watch for watch in self._watches.values() if watch.host == host]:
-            self.tell(host, Event(watch.id, {"ended": "its device host was lost"}))
+        for watch in list(self._at_host.get(host, ())):
+            self.tell(host, Event(watch, {"ended": "its device host was lost"}))
+
+    def _remove(self, watch_id: str) -> None:
+        watch = self._watches.pop(watch_id, None)
+        if watch is None:
+            return
+        _discard(self._of_client, watch.client, watch_id)
+        _discard(self._at_host, watch.host, watch_id)
+
+
+def _discard(index: dict[Name, set[str]], name: Name, watch_id: str) -> None:
+    ids = index[name]
+    ids.discard(watch_id)
+    if not ids:
+        del index[name]

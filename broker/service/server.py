@@ -39,6 +39,7 @@ EARLY: Final = 32  # replies that go ahead of the rest of their round, so that t
 DRAIN_LIMIT: Final = 500  # messages read from one socket before the loop may do something else
 ENVELOPE_BYTES: Final = 64 * 1024  # in front of a body: they wait with the request, and go back
 TICK: Final = 0.1  # seconds
+STANDSTILL: Final = 1.0  # seconds between two ticks after which the loop must have stood still
 NOTED_PEERS: Final = 10_000  # peers of which we remember that a reply could not be sent
 
 _SEND: Final = int(zmq.NOBLOCK)
@@ -59,6 +60,8 @@ class Server:
     def __init__(self, router: Router, front: ZmqSocket, back: ZmqSocket) -> None:
         """`front` is the ROUTER for clients, `back` the one for hosts; both are bound."""
         self.missed_edges = 0
+        self._last_tick = time.monotonic()
+        self._batch_due = False
         self.router = router
         self.host: DeviceHost | None = None
         self._front = front
@@ -184,6 +187,7 @@ class Server:
 
     def _tick(self) -> None:
         self._tick_timer = self._loop.call_later(TICK, self._tick)
+        self._look_after_standstill()
         announced = {fd for fd, _ in self._poll.poll(0)}
         for socket, drain in ((self._front, self._drain_front), (self._back, self._drain_back)):
             # One that has been read since the last tick has been looked at again since.
@@ -195,6 +199,16 @@ class Server:
         for news in self._host_log.look(self.router.fleet.hosts, time.monotonic()):
             logger.log(logging.WARNING if news.is_bad else logging.INFO, "%s", news.text)
         self.flush()
+
+    def _look_after_standstill(self) -> None:
+        """Where this loop stood still, no host is judged by a silence that was ours."""
+        now, before = time.monotonic(), self._last_tick
+        self._last_tick = now
+        if now - before > STANDSTILL:
+            logger.warning("this broker stood still for %.1f s; no host is blamed for that", now - before)
+            self.router.fleet.stood_still(now)
+            while is_readable(self._back):
+                self._drain_back()
 
     def flush_soon(self) -> None:
         """Sends what there is to send when the loop has done what it is doing."""
@@ -212,6 +226,9 @@ class Server:
             self._send_to_clients()
         if self.delivery.backlog.peers:
             self._resend()
+        if router.batches and not self._batch_due:
+            self._batch_due = True
+            self._loop.call_soon(self._go_on_with_batches)
         if router.keyed.outbox:
             self.on_orders()
         if router.news:
@@ -219,6 +236,12 @@ class Server:
         self._look_for_input()
         if self._awaited is not None and self._awaited[0]():
             self._awaited[1].set()
+
+    def _go_on_with_batches(self) -> None:
+        """Starts the next piece of a batch; others had their turn meanwhile."""
+        self._batch_due = False
+        self.router.batches.go_on(time.monotonic())
+        self.flush()
 
     def _look_for_input(self) -> None:
         for socket in self._unseen:

@@ -290,3 +290,22 @@ class AnyOrder(RuleBasedStateMachine):
 
 AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestAnyOrder = AnyOrder.TestCase
+
+
+def test_a_broker_that_stood_still_blames_no_host():
+    fleet = fleet_of(entry(1))
+    join(fleet, b"a")
+    fleet.stood_still(60.0)
+    fleet.tick(60.0)
+    assert fleet.lost == []
+    fleet.tick(60.0 + SILENCE + 0.1)
+    assert fleet.lost == [b"a"]
+
+
+def test_nothing_is_left_of_a_fence_that_has_ended():
+    fleet = fleet_of(entry(1))
+    join(fleet, b"a")
+    fleet.set_catalogue(catalogue(entry(1)), 0.0)
+    fleet.lose(b"a", 0.0)
+    fleet.tick(FENCE)
+    assert fleet._fences == {}

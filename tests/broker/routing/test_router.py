@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plcmq.broker.catalogue import Catalogue, Entry, Kind
 from plcmq.broker.fleet.fleet import LOCAL, SILENCE, Fleet
+from plcmq.broker.routing.batches import MAX_BATCH
 from plcmq.broker.routing.overview import Overview
-from plcmq.broker.routing.router import GRACE, MAX_BATCH, OWN_ACTIONS, Router
+from plcmq.broker.routing.router import GRACE, OWN_ACTIONS, Router
 from plcmq.client.protocol.errors import Code, failure
 from plcmq.client.protocol.messages import Limits
 from plcmq.devices.interface.requests import CompiledProfile
@@ -392,3 +393,13 @@ def test_a_watch_of_an_earlier_broker_is_not_renewed(plant):
     plant.ask({"device": 1, "action": "watch", "rqargs": {"watch": "7f"}})
     assert plant.error()["code"] == "bad_args"
     assert plant.jobs() == []
+
+
+def test_a_job_ends_by_the_word_of_its_own_host_only():
+    plant = Plant()
+    plant.ask({"action": "read", "device": "press-1", "rqargs": {"tags": "temp"}})
+    (job,) = plant.jobs()
+    plant.router.from_host(b"stranger", Done(job.id, result={"values": {"temp": 666}}), plant.now)
+    assert plant.replies() == []
+    plant.done(job, result={"values": {"temp": 1}, "age": {"temp": 0.0}})
+    assert plant.reply()["result"]["values"] == {"temp": 1}
