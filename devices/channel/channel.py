@@ -114,7 +114,7 @@ class Channel:
         self._pipelining = Pipelining(str(endpoint), settings.window, self._gate.turns)
         self._upkeep = Upkeep(self, endpoint, settings, self._health, self.tally, self._pipelining, tls)
         self.counts = self._upkeep.counts
-        self._permitted = permitted
+        self.permitted = permitted
         self._closed = False
 
     @property
@@ -246,7 +246,7 @@ class Channel:
                 link = await self._usable(until)
             if until is not None and time.monotonic() >= until:
                 raise TooLate
-            if not self._permitted():
+            if not self.permitted():
                 raise NotSent(NOT_PERMITTED)
             if guard is not None:
                 guard()
@@ -267,7 +267,7 @@ class Channel:
         """The connection for a turn of the upkeep's own, to be used while the window is 1."""
         async with self.turn(Lane.READ, ERRAND):
             link = await self._usable(None)
-            if not self._permitted():
+            if not self.permitted():
                 raise NotSent(NOT_PERMITTED)
             yield link
 

@@ -28,6 +28,7 @@ from .statistics import Tally
 from .trial import Mixed, Place, try_together
 
 RECYCLE_TIME: Final = 0.2  # seconds that a device gets to close its side before the next connection
+LEASE_PAUSE: Final = 0.1  # seconds between two looks at a lease that is not held
 PAUSE_AFTER_FAULT: Final = 1.0  # seconds, after a fault of our own
 PROBES: Final = {3: Table.HOLDING, 4: Table.INPUT, 1: Table.COIL, 2: Table.DISCRETE}  # by function code
 
@@ -48,6 +49,9 @@ class Owner(Place, Protocol):
 
     def is_busy(self) -> bool:
         """Whether anybody has or wants a turn."""
+
+    def permitted(self) -> bool:
+        """Whether the lease lasts, without which no socket is opened and nothing is sent."""
 
 
 class Upkeep:
@@ -161,6 +165,7 @@ class Upkeep:
     async def _run(self) -> None:
         try:
             while True:
+                await asyncio.sleep(0)  # whatever a step does, others get their turn
                 try:
                     await self._step()
                 except Exception:
@@ -186,6 +191,8 @@ class Upkeep:
                 await self._pause(None)
         elif health.is_down and now < retry_at:
             await self._pause(retry_at)
+        elif not self._owner.permitted():
+            await self._pause(now + LEASE_PAUSE)
         elif link is None:
             await self._connect(now)
         elif health.is_down:
@@ -266,7 +273,9 @@ class Upkeep:
         try:
             await link.transact(unit, self._reads[unit], self.settings.timeout)
         except NotSent:
-            return  # the connection is lost; the next step sees to it
+            if not link.is_open:
+                return  # the next step sees to it
+            self._replace = health.probe_missed(time.monotonic(), self.settings.timeout)  # it takes nothing
         except NoReply as silence:
             if silence.timed_out and link.is_open:
                 self._replace = health.probe_missed(time.monotonic(), self.settings.timeout)

@@ -709,3 +709,27 @@ async def test_nothing_is_sent_while_the_host_may_not(plc: Any) -> None:
         await turn.transact(1, WRITE)
     await channel.close()
     assert len(plc.requests) == 2
+
+
+async def test_without_the_lease_no_socket_is_opened_and_nothing_is_sent(plc: Any) -> None:
+    """A host that was stopped wakes up: its devices that were down are due, and belong to another host."""
+    looked, may = asyncio.Event(), False
+
+    def permitted() -> bool:
+        looked.set()
+        return may
+
+    channel = Channel(plc.endpoint, QUICK, jitter=lambda: 0.1, permitted=permitted)
+    channel.register(1, 1)
+    channel.start()
+    try:
+        for _ in range(3):
+            looked.clear()
+            await asyncio.wait_for(looked.wait(), 10)
+        assert plc.opened == 0
+        may = True
+        async with channel.turn(Lane.READ, 1) as turn:
+            assert await turn.transact(1, READ) == SEVEN
+        assert plc.opened == 1
+    finally:
+        await channel.close()
