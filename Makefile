@@ -23,8 +23,8 @@ demo: $(VENV)/.demo ## a simulated plant, a batch, the rapid clicks, an unplugge
 test: $(VENV)/.dev ## the whole test suite, two at a time (ARGS="-n 0 tests/client": one at a time, and a part)
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-test-long: $(VENV)/.dev ## the suite in its long form: more kills, wider searches (PLCMQ_SEED=1: other moments)
-	PLCMQ_LONG=1 $(BIN)/python -m pytest --timeout 3600 -n 2 --dist worksteal $(ARGS)
+test-long: $(VENV)/.dev ## the suite in its long form: more kills, wider searches (TEST_SEED=1: other moments)
+	TEST_LONG=1 $(BIN)/python -m pytest --timeout 3600 -n 2 --dist worksteal $(ARGS)
 
 test-latest: build/latest/.ready ## the suite with the newest versions that setup.cfg allows
 	build/latest/bin/python -m pytest -n 2 --dist worksteal -p no:cacheprovider $(ARGS)

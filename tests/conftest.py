@@ -32,7 +32,7 @@ Answer = Callable[[Request], object]
 # How long one example takes is the machine's business, and what else it does.
 settings.register_profile("plcmq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("plcmq"), max_examples=10_000)
-settings.load_profile("long" if os.environ.get("PLCMQ_LONG") else "plcmq")
+settings.load_profile("long" if os.environ.get("TEST_LONG") else "plcmq")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,7 @@
 """SIGKILL at random moments around keyed commands: nothing is executed twice, and no reply lies.
 
 The judge is the simulated PLC: each command writes a number of its own, and the PLC counts. More rounds with
-`PLCMQ_KILLS`, other moments with `PLCMQ_SEED`.
+`TEST_KILLS`, other moments with `TEST_SEED`.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from itertools import count
 import pytest
 from plcmq.client import PlcmqError, Retry, connect
 
-KILLS = int(os.environ.get("PLCMQ_KILLS", "200" if os.environ.get("PLCMQ_LONG") else "10"))
-SEED = int(os.environ.get("PLCMQ_SEED", "4"))
+KILLS = int(os.environ.get("TEST_KILLS", "200" if os.environ.get("TEST_LONG") else "10"))
+SEED = int(os.environ.get("TEST_SEED", "4"))
 CALLERS = 4
 PATIENT = Retry(patience=0.3)
 

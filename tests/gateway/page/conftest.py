@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-MUST = os.environ.get("PLCMQ_BROWSER") == "required"  # as in CI, where nothing may be skipped
+MUST = os.environ.get("TEST_BROWSER") == "required"  # as in CI, where nothing may be skipped
 
 
 @pytest.fixture(scope="module")
