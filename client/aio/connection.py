@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import select
 import time
 import warnings
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
@@ -24,6 +23,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from ..core import calls
+from ..core.belonging import Belonging
 from ..core.calls import LOCK_TTL
 from ..core.pump import Pump
 from ..core.retry import Attempts, Check, Retry
@@ -94,6 +94,7 @@ class AsyncConnection:
         self._session: Session[_Future] = Session(endpoint, codec)
         self._pump: Pump[_Future] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._belonging: Belonging | None = None  # None until it is opened
         self._reading = False  # a read is on its way without the descriptor's help
         self._sweep: asyncio.TimerHandle | None = None
         self._sweep_at = math.inf
@@ -124,9 +125,13 @@ class AsyncConnection:
         Raises:
             BrokerUnreachable: none did within the connect timeout.
         """
-        if self._pump is not None:
-            return self
-        self._loop = asyncio.get_running_loop()
+        if self._pump is not None and self._belonging is not None:
+            if not self._belonging.has_ended:
+                self._belonging.check(self.endpoint)
+                return self
+            await self.close()  # what is left of it in a loop that is gone
+        self._belonging = Belonging()
+        self._loop = self._belonging.loop
         self._pump = Pump(self._session, process_context())
         self._loop.add_reader(self._pump.fd, self._read)
         self._tick()
@@ -146,6 +151,8 @@ class AsyncConnection:
 
     async def close(self) -> None:
         """Closes the connection; calls that still wait fail with `cancelled`. Closing again does nothing."""
+        if self._belonging is not None and self._pump is not None and not self._belonging.has_ended:
+            self._belonging.check(self.endpoint)
         pump, self._pump = self._pump, None
         if pump is None or self._loop is None:
             return
@@ -153,10 +160,12 @@ class AsyncConnection:
             if handle is not None:
                 handle.cancel()
         self._sweep, self._sweep_at = None, math.inf
-        self._loop.remove_reader(pump.fd)
+        abandoned = self._session.abandon()
+        if not self._loop.is_closed():
+            self._loop.remove_reader(pump.fd)
+            for call in abandoned:
+                _wake(call.waiter)
         pump.close()
-        for call in self._session.abandon():
-            _wake(call.waiter)
 
     def __del__(self) -> None:
         pump = getattr(self, "_pump", None)
@@ -331,8 +340,9 @@ class AsyncConnection:
 
     def _begin(self, message: dict[str, Any], timeout: float, grace: float = GRACE) -> Call[_Future]:
         pump, loop = self._pump, self._loop
-        if pump is None or loop is None:
+        if pump is None or loop is None or self._belonging is None:
             raise closed_error(self.endpoint)
+        self._belonging.check(self.endpoint)
         call = self._session.start(message, timeout, loop.create_future(), time.monotonic(), grace)
         pump.send_waiting()
         if not self._reading:
@@ -376,18 +386,11 @@ class AsyncConnection:
         if pump is None or loop is None:
             return
         quiet = pump.received == self._received_at_tick and not self._reading
-        if quiet and not _is_announced(pump.fd) and pump.has_missed():
+        if quiet and not pump.is_announced and pump.has_missed():
             self.missed_edges += 1
         self._read()
         self._received_at_tick = pump.received
         self._ticker = loop.call_later(_TICK, self._tick)
-
-
-def _is_announced(fd: int) -> bool:
-    """Whether the descriptor is readable; `select` would refuse those beyond 1023."""
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _wake(waiter: _Future) -> None:

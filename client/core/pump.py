@@ -12,6 +12,7 @@ again between two looks, which takes more than `reconnect_min`.
 
 from __future__ import annotations
 
+import select
 import time
 from typing import Final, Generic
 
@@ -113,6 +114,13 @@ class Pump(Generic[Waiter]):
             if call is not None:
                 settled.append(call)
         return True
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether the descriptor is readable; `select` would refuse those beyond 1023."""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        return bool(poll.poll(0))
 
     def has_missed(self) -> bool:
         """Whether a message waits that the descriptor did not announce."""
